@@ -1,0 +1,1 @@
+"""Apache Iceberg through PyIceberg: tables, commits, the published state. The only importer of pyiceberg."""

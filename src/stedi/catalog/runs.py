@@ -1,0 +1,106 @@
+"""The published state: one row per completed run says which snapshot of every table belongs together.
+
+Appending that row is the one atomic act that publishes a run. Readers take the last row, or the one they ask for, and read every table
+as of the snapshots it names; what a run commits before it has published is invisible to them.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any, cast
+
+import pyarrow as pa
+
+from stedi.catalog.tables import Commit, Tables
+from stedi.contracts import Policy, contracts
+from stedi.errors import NotFoundError
+
+
+@dataclass(frozen=True)
+class Run:
+    """A completed run. `report` is what `stedi runs --json` shows: counts and durations, nothing personal."""
+
+    run: int
+    token: str
+    started_at: datetime
+    finished_at: datetime
+    policy: Policy
+    fingerprint: str
+    snapshots: dict[str, int | None]
+    report: dict[str, Any]
+
+
+def completed_runs(tables: Tables) -> list[Run]:
+    """All completed runs, oldest first."""
+    if "runs" not in tables.names():
+        return []
+    rows = tables.rows("runs", tables.head("runs")).sort_by("run").to_pylist()
+    return [
+        Run(
+            run=row["run"],
+            token=row["token"],
+            started_at=row["startedAt"],
+            finished_at=row["finishedAt"],
+            policy=cast(Policy, row["policy"]),
+            fingerprint=row["fingerprint"],
+            snapshots=json.loads(row["snapshots"]),
+            report=json.loads(row["report"]),
+        )
+        for row in rows
+    ]
+
+
+def find_run(runs: list[Run], number: int | None) -> Run | None:
+    """The run of that number, or the last one; None where nothing was ever published.
+
+    Raises:
+        NotFoundError: there is no run of that number.
+    """
+    if number is None:
+        return runs[-1] if runs else None
+    for run in runs:
+        if run.run == number:
+            return run
+    raise NotFoundError(f"there is no run {number}", hint="`stedi runs` lists the completed runs")
+
+
+def publish(tables: Tables, run: Run) -> None:
+    """Make a run what readers see. The table is kept in one file, so that opening a lakehouse costs the same after many runs."""
+    contract = contracts(run.policy)["runs"]
+    tables.ensure(contract)
+    head = tables.head("runs")
+    row = {
+        "run": [run.run],
+        "token": [run.token],
+        "startedAt": [run.started_at],
+        "finishedAt": [run.finished_at],
+        "policy": [run.policy],
+        "fingerprint": [run.fingerprint],
+        "snapshots": [json.dumps(run.snapshots)],
+        "report": [json.dumps(run.report)],
+    }
+    earlier = tables.rows("runs", head)
+    path = tables.data_folder("runs") / f"{run.token}-runs.parquet"
+    added = pa.table(row).cast(earlier.schema)
+    tables.write_rows("runs", pa.concat_tables([earlier, added]), str(path))
+    tables.commit(contract, Commit(add=(str(path),), remove=tuple(tables.files("runs", head))), run.token)
+
+
+def recover(tables: Tables, runs: list[Run]) -> list[str]:
+    """Bring the lakehouse back to the last published state after a run that was killed; returns the tokens that were cleared."""
+    import shutil
+
+    published = runs[-1].snapshots if runs else {}
+    tokens = {run.token for run in runs}
+    for name in tables.names():
+        if name != "runs" and tables.head(name) != published.get(name):
+            tables.roll_back(name, published.get(name), tokens)
+    leftovers = [p for p in (tables.folder / "staging").glob("*") if p.is_dir()]
+    for folder in leftovers:
+        if folder.name not in tokens:
+            tables.remove_files_of(folder.name)
+        shutil.rmtree(folder, ignore_errors=True)
+    return [Path(folder).name for folder in leftovers]

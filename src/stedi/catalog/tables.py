@@ -1,0 +1,308 @@
+"""The Iceberg tables of one lakehouse: open, create, evolve, commit, roll back.
+
+Layout of a lakehouse folder:
+
+    catalog.db      SQLite: where the current metadata of every table is (PyIceberg's SqlCatalog)
+    warehouse/      the tables, plain Apache Iceberg (format v2)
+    staging/        scratch space of the run in progress, one folder per run token
+    writer.lock     held while a run writes
+"""
+
+from __future__ import annotations
+
+import shutil
+import sqlite3
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+from pyiceberg.catalog.sql import SqlCatalog
+from pyiceberg.exceptions import NoSuchNamespaceError, NoSuchTableError
+from pyiceberg.io.pyarrow import parquet_files_to_data_files
+from pyiceberg.manifest import DataFile
+from pyiceberg.schema import Schema
+from pyiceberg.table import Table, Transaction
+from pyiceberg.table.snapshots import Snapshot, ancestors_of
+from pyiceberg.types import BooleanType, DoubleType, IcebergType, LongType, NestedField, StringType, TimestamptzType
+from sqlalchemy.exc import DatabaseError
+
+from stedi.catalog.files import sync
+from stedi.contracts import Contract
+from stedi.errors import LakehouseError, NotFoundError
+
+DATABASE = "stedi"
+#: Raised when a lakehouse is written that older programs would misread.
+FORMAT_VERSION = 1
+#: Snapshot property that says which run wrote it.
+TOKEN = "stedi.token"  # noqa: S105 - a mark, not a secret
+
+_TYPES: dict[str, IcebergType] = {
+    "varchar": StringType(),
+    "bigint": LongType(),
+    "double": DoubleType(),
+    "boolean": BooleanType(),
+    "timestamptz": TimestamptzType(),
+}
+
+
+@dataclass(frozen=True)
+class Commit:
+    """What one commit changes in a table: files to add, and the files that they replace."""
+
+    add: tuple[str, ...] = ()
+    remove: tuple[str, ...] = ()
+
+
+class Tables:
+    """The tables of the lakehouse in `folder`. `open` reads an existing one, `create` makes one where there is none."""
+
+    def __init__(self, folder: Path, catalog: SqlCatalog) -> None:
+        self.folder = folder
+        self._catalog = catalog
+
+    @classmethod
+    def open(cls, folder: Path) -> Tables:
+        """Open an existing lakehouse.
+
+        Raises:
+            LakehouseError: there is none, it is damaged, or a newer version wrote it.
+        """
+        if not (folder / "catalog.db").is_file():
+            raise LakehouseError(
+                "there is no lakehouse here",
+                where=str(folder),
+                hint="`stedi run --landing DIR` makes one; --lakehouse names another",
+            )
+        with _damage_explained(folder):
+            tables = cls(folder, _load(folder, create=False))
+            tables._check_version()
+        return tables
+
+    @classmethod
+    def create(cls, folder: Path) -> Tables:
+        """Open the lakehouse in `folder`, making an empty one where there is none."""
+        if not (folder / "catalog.db").exists():
+            (folder / "warehouse").mkdir(parents=True, exist_ok=True)
+            with sqlite3.connect(folder / "catalog.db") as connection:
+                connection.execute("PRAGMA journal_mode = WAL")
+            connection.close()
+        with _damage_explained(folder):
+            tables = cls(folder, _load(folder, create=True))
+            tables._catalog.create_namespace_if_not_exists(DATABASE, {"stedi.format-version": str(FORMAT_VERSION)})
+            tables._check_version()
+        return tables
+
+    def _check_version(self) -> None:
+        try:
+            properties = self._catalog.load_namespace_properties(DATABASE)
+        except NoSuchNamespaceError:
+            return  # killed before it was complete: as good as empty
+        version = int(properties.get("stedi.format-version", "1"))
+        if version > FORMAT_VERSION:
+            raise LakehouseError(
+                f"this lakehouse has format {version}, this program knows up to {FORMAT_VERSION}",
+                where=str(self.folder),
+                hint="upgrade stedi-lakehouse",
+            )
+
+    def close(self) -> None:
+        """Let go of the catalog."""
+        self._catalog.close()
+
+    def names(self) -> list[str]:
+        """Names of all tables, sorted."""
+        try:
+            return sorted(name for _, name in self._catalog.list_tables(DATABASE))
+        except NoSuchNamespaceError:
+            return []
+
+    def load(self, name: str) -> Table:
+        """One table as the catalog has it now.
+
+        Raises:
+            NotFoundError: there is no such table.
+            LakehouseError: its metadata is missing or damaged.
+        """
+        try:
+            return self._catalog.load_table((DATABASE, name))
+        except NoSuchTableError:
+            raise NotFoundError(f"there is no table {name}", where=name, hint="`stedi tables` lists them") from None
+        except (OSError, ValueError) as error:
+            raise LakehouseError(
+                f"the metadata of {name} cannot be read ({type(error).__name__})",
+                where=str(self.folder),
+                hint="restore the folder `warehouse` from a backup",
+            ) from None
+
+    def ensure(self, contract: Contract) -> None:
+        """Create the table of a contract where it is missing. Columns that identify a person keep no bounds in manifests."""
+        if self._catalog.table_exists((DATABASE, contract.name)):
+            return
+        fields = [NestedField(i, c.name, _TYPES[c.type], doc=c.description) for i, c in enumerate(contract.columns, 1)]
+        properties = {
+            "format-version": "2",
+            "comment": contract.purpose,
+            "commit.manifest-merge.enabled": "true",
+            "commit.manifest.min-count-to-merge": "20",
+            "write.metadata.delete-after-commit.enabled": "true",
+            "write.metadata.previous-versions-max": "20",
+            "write.delete.isolation-level": "snapshot",
+            "write.update.isolation-level": "snapshot",
+            **{f"write.metadata.metrics.column.{c.name}": "counts" for c in contract.columns if c.personal},
+        }
+        self._catalog.create_table((DATABASE, contract.name), Schema(*fields), properties=properties)
+
+    def field_ids(self, contract: Contract) -> dict[str, int]:
+        """Iceberg id of every column, as the next commit under this contract will have them."""
+        transaction = self.load(contract.name).transaction()
+        _evolve(transaction, contract)
+        return {f.name: f.field_id for f in transaction.table_metadata.schema().fields}
+
+    def data_folder(self, name: str) -> Path:
+        """Where data files of a table are written."""
+        folder = Path(self.load(name).location()) / "data"
+        folder.mkdir(parents=True, exist_ok=True)
+        return folder
+
+    def head(self, name: str) -> int | None:
+        """The snapshot that other engines see now; None where nothing was ever committed."""
+        snapshot = self.load(name).current_snapshot()
+        return snapshot.snapshot_id if snapshot else None
+
+    def files(self, name: str, snapshot: int | None) -> list[str]:
+        """Data files of a snapshot, sorted.
+
+        Raises:
+            LakehouseError: another engine left delete files, which we would misread; or the snapshot is gone.
+        """
+        if snapshot is None:
+            return []
+        table = self.load(name)
+        if table.snapshot_by_id(snapshot) is None:
+            raise LakehouseError(
+                f"snapshot {snapshot} of {name} is gone",
+                where=name,
+                hint="it may have been expired; `stedi runs` lists the runs",
+            )
+        tasks = list(table.scan(snapshot_id=snapshot).plan_files())
+        if any(task.delete_files for task in tasks):
+            raise LakehouseError(
+                f"{name} holds delete files of another engine, which would be misread",
+                where=name,
+                hint="rewrite the table there with copy-on-write, then try again",
+            )
+        return sorted(task.file.file_path for task in tasks)
+
+    def commit(self, contract: Contract, change: Commit, token: str) -> int | None:
+        """Apply a change to a table in one atomic snapshot; without a change the head stays. Returns the head.
+
+        The files must be complete; they are synced here, before the catalog refers to them.
+        """
+        if not change.add and not change.remove:
+            return self.head(contract.name)
+        for path in change.add:
+            sync(Path(path))
+        table = self.load(contract.name)
+        with table.transaction() as transaction:
+            _evolve(transaction, contract)
+            update = transaction.update_snapshot(snapshot_properties={TOKEN: token})
+            with update.overwrite() if change.remove else update.fast_append() as operation:
+                for file in _victims(table, set(change.remove)):
+                    operation.delete_data_file(file)
+                for file in parquet_files_to_data_files(table.io, transaction.table_metadata, iter(change.add)):
+                    operation.append_data_file(file)
+        return self.head(contract.name)
+
+    def write_rows(self, name: str, rows: pa.Table, path: str) -> None:
+        """Write rows in memory as one data file of a table, not yet committed."""
+        import pyarrow.parquet as pq
+        from pyiceberg.io.pyarrow import schema_to_pyarrow
+
+        pq.write_table(rows.cast(schema_to_pyarrow(self.load(name).schema())), path, compression="zstd")
+
+    def rows(self, name: str, snapshot: int | None) -> pa.Table:
+        """All rows of a small table of the lakehouse's own."""
+        table = self.load(name)
+        return table.scan(snapshot_id=snapshot).to_arrow() if snapshot else table.schema().as_arrow().empty_table()
+
+    def roll_back(self, name: str, snapshot: int | None, published_tokens: set[str]) -> None:
+        """Undo commits of a run that was never published, so that the table stands at `snapshot` again.
+
+        Raises:
+            LakehouseError: another program committed to the table; nothing is undone then.
+        """
+        table = self.load(name)
+        known = {s.snapshot_id for s in _ancestors(table, snapshot)}
+        unpublished = [s for s in _ancestors(table, self.head(name)) if s.snapshot_id not in known]
+        for s in unpublished:
+            token = s.summary[TOKEN] if s.summary is not None else None
+            if token is None or token in published_tokens:
+                raise LakehouseError(
+                    f"{name} was changed by another program since the last run",
+                    where=name,
+                    hint="undo that change, then run again",
+                )
+        if snapshot is None:
+            self._catalog.drop_table((DATABASE, name))
+            shutil.rmtree(table.location(), ignore_errors=True)
+            return
+        table.manage_snapshots().set_current_snapshot(snapshot_id=snapshot).commit()
+        table.refresh().maintenance.expire_snapshots().by_ids([s.snapshot_id for s in unpublished]).commit()
+
+    def remove_files_of(self, token: str) -> None:
+        """Delete the data files that an abandoned run left behind."""
+        for path in (self.folder / "warehouse").glob(f"**/data/{token}-*"):
+            path.unlink(missing_ok=True)
+
+
+def _load(folder: Path, *, create: bool) -> SqlCatalog:
+    return SqlCatalog(
+        DATABASE,
+        uri=f"sqlite:///{folder / 'catalog.db'}",
+        warehouse=str(folder / "warehouse"),
+        init_catalog_tables=str(create).lower(),
+        **{"py-io-impl": "stedi.catalog.files.SyncedFileIO"},
+    )
+
+
+@contextmanager
+def _damage_explained(folder: Path) -> Iterator[None]:
+    try:
+        yield
+    except DatabaseError as error:
+        raise LakehouseError(
+            f"the catalog cannot be read ({type(error.orig).__name__ if error.orig else type(error).__name__})",
+            where=str(folder / "catalog.db"),
+            hint="restore catalog.db from a backup, or move the lakehouse away and run again from the landing files",
+        ) from None
+
+
+def _evolve(transaction: Transaction, contract: Contract) -> None:
+    """Give the table the contract's columns: a policy may change the shape of a table (SPEC 4)."""
+    have: Mapping[str, NestedField] = {f.name: f for f in transaction.table_metadata.schema().fields}
+    want = {c.name: c for c in contract.columns}
+    if have.keys() == want.keys():
+        return
+    with transaction.update_schema(allow_incompatible_changes=True) as update:
+        for name in have.keys() - want.keys():
+            update.delete_column(name)
+        for name, column in want.items():
+            if name not in have:
+                update.add_column(name, _TYPES[column.type], doc=column.description)
+    metrics: dict[str, Any] = {
+        f"write.metadata.metrics.column.{c.name}": "counts" for c in contract.columns if c.personal
+    }
+    transaction.set_properties(**metrics)
+
+
+def _victims(table: Table, paths: set[str]) -> Sequence[DataFile]:
+    if not paths:
+        return []
+    return [task.file for task in table.scan().plan_files() if task.file.file_path in paths]
+
+
+def _ancestors(table: Table, snapshot: int | None) -> Iterable[Snapshot]:
+    return ancestors_of(table.snapshot_by_id(snapshot) if snapshot else None, table.metadata)

@@ -1,0 +1,92 @@
+"""Settings: defaults, then `stedi.toml` in the working folder, then `STEDI_LAKEHOUSE`, then what the caller says."""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from stedi.contracts import Policy
+from stedi.errors import ConfigError
+
+FILE_NAME = "stedi.toml"
+
+
+class DeviceSettings(BaseModel):
+    """How much evidence links a device to a person (SPEC 5)."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    session_gap_s: float = Field(
+        60, gt=0, description="A session ends where a device is silent for longer than this, in seconds."
+    )
+    min_matches: int = Field(3, ge=1, description="M: instants that device and phone must both report.")
+    min_jaccard: float = Field(
+        0.8, gt=0, le=1, description="J: share of instants that both report, of all that either reports."
+    )
+    clock_tolerance_ms: int = Field(0, ge=0, description="Two instants match when they differ by at most this, in ms.")
+
+
+class Settings(BaseModel):
+    """Everything that can be set. Unknown names are refused."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    lakehouse: Path = Field(Path("lakehouse"), description="Folder of the lakehouse.")
+    landing: Path | None = Field(None, description="Folder of the landing area, for `stedi run` without --landing.")
+    policy: Policy = Field("strict", description="`strict` (default) or `seed`; see the concepts.")
+    pseudonym_key: Path | None = Field(
+        None, description="File of the pseudonym key, outside the lakehouse; by default beside it: `<lakehouse>.key`."
+    )
+    memory_limit: str | None = Field(
+        None,
+        pattern=r"^[0-9.]+ ?[KMGT]i?B$",
+        description='Memory that the engine may use, such as "1GB"; it spills to disk beyond.',
+    )
+    threads: int | None = Field(None, ge=1, description="Threads that the engine may use; all cores by default.")
+    devices: DeviceSettings = Field(DeviceSettings(), description="Thresholds of the device evidence.")
+
+    @property
+    def key_file(self) -> Path:
+        """Where the pseudonym key is kept."""
+        folder = self.lakehouse.absolute()
+        return self.pseudonym_key or folder.with_name(folder.name + ".key")
+
+
+def load_settings(overrides: dict[str, Any] | None = None, folder: Path | None = None) -> Settings:
+    """Read the settings that hold in a folder. Overrides that are None do not count; relative paths in the file start at the file.
+
+    Raises:
+        ConfigError: the file is no TOML, or a name or a value is wrong.
+    """
+    file = (folder or Path.cwd()) / FILE_NAME
+    values = _read(file) if file.is_file() else {}
+    if environment := os.environ.get("STEDI_LAKEHOUSE"):
+        values["lakehouse"] = environment
+    values.update({name: value for name, value in (overrides or {}).items() if value is not None})
+    try:
+        return Settings(**values)
+    except ValidationError as error:
+        problem = error.errors()[0]
+        name = ".".join(str(part) for part in problem["loc"])
+        raise ConfigError(
+            f"setting {name}: {problem['msg'].lower()}",
+            where=str(file),
+            hint="docs/reference/settings.md lists all settings",
+        ) from None
+
+
+def _read(file: Path) -> dict[str, Any]:
+    try:
+        values = tomllib.loads(file.read_text("utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(
+            f"the settings file is not valid TOML: {error}", where=str(file), hint="mend that line"
+        ) from None
+    for name in ("lakehouse", "landing", "pseudonym_key"):
+        if isinstance(values.get(name), str):
+            values[name] = file.parent / values[name]
+    return values

@@ -1,0 +1,132 @@
+"""Contracts as objects: what a table holds, read from its ODCS file in `zones/`.
+
+A contract is the only description of a table. The Iceberg schema, the reader of the feed, the audit, the masking of personal
+columns and the reference documentation all come from here.
+"""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+import yaml
+
+PhysicalType = Literal["varchar", "bigint", "double", "boolean", "timestamptz"]
+Policy = Literal["strict", "seed"]
+
+#: feed -> landing table (SPEC 1). The order is the order of reading and of reporting.
+FEEDS = {
+    "customer": "customer_landing",
+    "accelerometer": "accelerometer_landing",
+    "step_trainer": "step_trainer_landing",
+}
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column: `personal` columns identify a person; `required` ones are never null."""
+
+    name: str
+    type: PhysicalType
+    description: str
+    required: bool
+    personal: bool
+    key: bool
+
+
+@dataclass(frozen=True)
+class Rule:
+    """A quality rule: a query that counts the bad rows; 0 passes."""
+
+    name: str
+    description: str
+    query: str
+
+
+@dataclass(frozen=True)
+class Contract:
+    """What one table holds.
+
+    Attributes:
+        grain: what one row stands for.
+        zone: landing, trusted, curated, or records (the lakehouse's own).
+        columns: in table order; columns that begin with an underscore are added by the lakehouse.
+    """
+
+    name: str
+    zone: str
+    purpose: str
+    limitations: str | None
+    grain: str
+    columns: tuple[Column, ...]
+    rules: tuple[Rule, ...]
+
+    @property
+    def source_columns(self) -> tuple[Column, ...]:
+        """The columns that come from the feed itself."""
+        return tuple(c for c in self.columns if not c.name.startswith("_"))
+
+    @property
+    def key(self) -> tuple[str, ...]:
+        """Names of the columns that identify a row; empty where rows have no key."""
+        return tuple(c.name for c in self.columns if c.key)
+
+
+def zones_folder() -> Path:
+    """The folder that holds the contracts and models of this installation."""
+    return Path(str(resources.files("stedi") / "zones"))
+
+
+def _read(path: Path) -> Contract:
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    odcs: dict[str, Any] = yaml.load(path.read_text("utf-8"), Loader=loader)  # noqa: S506 - a safe loader either way
+    table = odcs["schema"][0]
+    return Contract(
+        name=odcs["name"],
+        zone=table["tags"][0],
+        purpose=odcs["description"]["purpose"],
+        limitations=odcs["description"].get("limitations"),
+        grain=table["dataGranularityDescription"],
+        columns=tuple(_column(p) for p in table["properties"]),
+        rules=tuple(Rule(q["name"], q["description"], q["query"]) for q in table.get("quality", ())),
+    )
+
+
+def _column(odcs: dict[str, Any]) -> Column:
+    if odcs["physicalType"] not in get_args(PhysicalType):
+        raise ValueError(f"column {odcs['name']}: physicalType {odcs['physicalType']} is not one we write")
+    return Column(
+        name=odcs["name"],
+        type=odcs["physicalType"],
+        description=odcs["description"],
+        required=odcs.get("required", False),
+        personal=odcs["classification"] == "personal",
+        key=odcs.get("primaryKey", False),
+    )
+
+
+@functools.cache
+def contracts(policy: Policy) -> dict[str, Contract]:
+    """Contract of every table under a policy, by table name, landing zone first.
+
+    `zones/seed/` replaces the contract of a table whose shape the policy `seed` changes (SPEC 3 and 4).
+    """
+    found = {}
+    for zone in ("landing", "trusted", "curated", "records"):
+        for path in sorted((zones_folder() / zone).glob("*.yaml")):
+            replaced = zones_folder() / policy / path.name
+            contract = _read(replaced if replaced.exists() else path)
+            found[contract.name] = contract
+    return found
+
+
+def model(name: str, policy: Policy) -> str:
+    """The SQL of a model under a policy: `zones/<policy>/` replaces it where the policy answers differently."""
+    for folder in (policy, "trusted", "curated", "intermediate", "withheld"):
+        path = zones_folder() / folder / f"{name}.sql"
+        if path.exists():
+            return path.read_text("utf-8")
+    raise KeyError(name)

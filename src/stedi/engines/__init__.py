@@ -1,0 +1,1 @@
+"""Engines run the models. They read and write Parquet; only the catalog commits."""

@@ -1,0 +1,54 @@
+"""What the lakehouse asks of an engine. Twin implementations keep the same methods in the same order."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from stedi.contracts import Contract
+
+
+class Engine(Protocol):
+    """Relations by name, and SELECTs over them. One session, used from one thread."""
+
+    def use_files(self, name: str, files: Sequence[str], contract: Contract) -> None:
+        """Make `name` a relation over Parquet files; without files an empty one of the contract's types."""
+        ...
+
+    def use_rows(self, name: str, rows: pa.Table | pa.RecordBatchReader) -> None:
+        """Make `name` a relation over rows in memory, or over a stream that can be read once."""
+        ...
+
+    def keep(self, name: str, select: str) -> None:
+        """Run a SELECT and keep its rows as relation `name`, on disk where memory does not hold them."""
+        ...
+
+    def drop(self, name: str) -> None:
+        """Forget a relation; no error where there is none."""
+        ...
+
+    def write(self, select: str, path: str, contract: Contract, field_ids: Mapping[str, int]) -> None:
+        """Run a SELECT and write its rows as one Parquet file that carries Iceberg field ids.
+
+        Columns are taken by name, cast to the contract's types, and written in the contract's order.
+        """
+        ...
+
+    def query(self, select: str) -> pa.Table:
+        """Run a SELECT of the lakehouse's own and return all its rows."""
+        ...
+
+    def query_untrusted(self, select: str, allowed_files: Sequence[str]) -> pa.RecordBatchReader:
+        """Run SQL from a user: one SELECT, over the relations and `allowed_files` alone; the engine is sealed before it.
+
+        Raises:
+            QueryError: it does not parse, is not a SELECT, or reaches for anything else.
+        """
+        ...
+
+    def close(self) -> None:
+        """Release memory and temporary files."""
+        ...

@@ -1,0 +1,182 @@
+"""The embedded engine: DuckDB, inside this process. Works with 1.5.5 and 2.x.
+
+SQL is built from contracts and models, never from data. DuckDB quotes offending values in its messages, so none of them leaves
+this module: `_translated` turns each into an error of ours that says what was being done and nothing of the data.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import duckdb
+
+from stedi.errors import DataError, EngineError, QueryError, StediError, StorageError
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from stedi.contracts import Contract
+
+_TYPES = {
+    "varchar": "VARCHAR",
+    "bigint": "BIGINT",
+    "double": "DOUBLE",
+    "boolean": "BOOLEAN",
+    "timestamptz": "TIMESTAMPTZ",
+}
+#: DuckDB errors that speak of the SQL alone, which the user wrote; all others may quote data.
+_ABOUT_SQL = (duckdb.ParserException, duckdb.BinderException, duckdb.CatalogException, duckdb.SyntaxException)
+
+
+def quoted(name: str) -> str:
+    """An identifier as SQL writes it."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+def literal(text: str) -> str:
+    """A string as SQL writes it."""
+    return "'" + text.replace("'", "''") + "'"
+
+
+def files_list(files: Sequence[str]) -> str:
+    """A list of file names as SQL writes it."""
+    return "[" + ", ".join(literal(f) for f in files) + "]"
+
+
+class DuckDBEngine:
+    """One in-memory DuckDB that spills into `scratch`.
+
+    Args:
+        scratch: folder for what memory does not hold; removed by the caller.
+        memory_limit: for example "1GB"; DuckDB's own default where None.
+        threads: worker threads; all cores where None.
+    """
+
+    def __init__(self, scratch: Path | None, memory_limit: str | None = None, threads: int | None = None) -> None:
+        options: dict[str, str | bool | int | float | list[str]] = {
+            "autoinstall_known_extensions": False,
+            "autoload_known_extensions": False,
+            "python_enable_replacements": False,
+            "preserve_insertion_order": False,
+        }
+        if scratch is not None:
+            options["temp_directory"] = str(scratch)
+        if memory_limit is not None:
+            options["memory_limit"] = memory_limit
+        if threads is not None:
+            options["threads"] = threads
+        with _translated("starting DuckDB"):
+            self._con = duckdb.connect(config=options)
+            self._con.execute("SET TimeZone = 'UTC'")
+
+    def use_files(self, name: str, files: Sequence[str], contract: Contract) -> None:
+        if files:
+            columns = ", ".join(quoted(c.name) for c in contract.columns)
+            source = f"SELECT {columns} FROM read_parquet({files_list(files)})"
+        else:
+            columns = ", ".join(f"CAST(NULL AS {_TYPES[c.type]}) AS {quoted(c.name)}" for c in contract.columns)
+            source = f"SELECT {columns} WHERE FALSE"
+        self.drop(name)
+        self._run(f"CREATE TEMP VIEW {quoted(name)} AS {source}", f"opening {name}")
+
+    def use_rows(self, name: str, rows: pa.Table | pa.RecordBatchReader) -> None:
+        with _translated(f"opening {name}"):
+            self._con.register(name, rows)
+
+    def keep(self, name: str, select: str) -> None:
+        self.drop(name)
+        self._run(f"CREATE TEMP TABLE {quoted(name)} AS {select}", f"building {name}")
+
+    def drop(self, name: str) -> None:
+        for kind in ("TABLE", "VIEW"):
+            try:
+                self._con.execute(f"DROP {kind} IF EXISTS {quoted(name)}")
+            except duckdb.CatalogException:  # it exists, as the other kind
+                continue
+
+    def write(self, select: str, path: str, contract: Contract, field_ids: Mapping[str, int]) -> None:
+        columns = ", ".join(f"CAST({quoted(c.name)} AS {_TYPES[c.type]}) AS {quoted(c.name)}" for c in contract.columns)
+        ids = ", ".join(f"{quoted(c.name)}: {field_ids[c.name]}" for c in contract.columns)
+        self._run(
+            f"COPY (SELECT {columns} FROM ({select})) TO {literal(path)}"
+            f" (FORMAT parquet, COMPRESSION zstd, FIELD_IDS {{{ids}}})",
+            f"writing {contract.name}",
+        )
+
+    def query(self, select: str) -> pa.Table:
+        with _translated("querying"):
+            table: pa.Table = self._con.sql(select).to_arrow_table()
+        return table
+
+    def query_untrusted(self, select: str, allowed_files: Sequence[str]) -> pa.RecordBatchReader:
+        with _translated("sealing the engine"):
+            self._con.execute(f"SET allowed_paths = {files_list(allowed_files)}")
+            self._con.execute("SET enable_external_access = false")
+            self._con.execute("SET lock_configuration = true")
+        with _user_sql():
+            statements = self._con.extract_statements(select)
+            if len(statements) != 1 or statements[0].type != duckdb.StatementType.SELECT:
+                raise QueryError(
+                    "only a single SELECT can be run here", hint="the lakehouse is read-only; see: stedi query --help"
+                )
+            reader: pa.RecordBatchReader = self._con.sql(select).to_arrow_reader(100_000)
+            return reader
+
+    def close(self) -> None:
+        self._con.close()
+
+    def _run(self, sql: str, doing: str) -> None:
+        with _translated(doing):
+            self._con.execute(sql)
+
+
+@contextmanager
+def _translated(doing: str) -> Iterator[None]:
+    """Raise our errors for DuckDB's, without its words: they may quote a row."""
+    try:
+        yield
+    except duckdb.Error as error:
+        raise _meaning(error, doing) from None
+
+
+def _meaning(error: duckdb.Error, doing: str) -> StediError:
+    text = str(error)
+    if isinstance(error, duckdb.OutOfMemoryException):
+        return EngineError(
+            f"{doing}: out of memory",
+            hint="raise memory_limit in stedi.toml, or free disk space where the engine spills",
+        )
+    if "No space left" in text or "disk quota" in text.lower() or "Could not write" in text:
+        return StorageError(f"{doing}: the disk is full or cannot be written", hint="free some space and run again")
+    if isinstance(error, duckdb.InvalidInputException | duckdb.ConversionException | duckdb.OutOfRangeException):
+        return DataError(
+            f"{doing}: a value is not what was expected ({type(error).__name__})",
+            hint="`stedi doctor` checks the lakehouse",
+        )
+    return EngineError(
+        f"{doing}: the engine failed ({type(error).__name__})",
+        hint="run `stedi doctor`; if it finds nothing, report this",
+    )
+
+
+@contextmanager
+def _user_sql() -> Iterator[None]:
+    """Errors in a user's SQL: DuckDB's words are shown only where they cannot quote data."""
+    try:
+        yield
+    except duckdb.PermissionException:
+        raise QueryError(
+            "the query reaches outside the lakehouse", hint="only the tables that `stedi tables` lists can be read"
+        ) from None
+    except _ABOUT_SQL as error:
+        raise QueryError(
+            str(error).strip(), hint="`stedi tables` lists the tables, `stedi show TABLE` their columns"
+        ) from None
+    except duckdb.Error as error:
+        raise QueryError(
+            f"the query failed while it ran ({type(error).__name__})",
+            hint="a value may not fit the type it is cast to: try_cast gives null instead",
+        ) from None

@@ -1,0 +1,82 @@
+"""Find the landing files of each feed (SPEC 1): one folder per feed, files nested at any depth."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from stedi.contracts import FEEDS
+from stedi.errors import LandingError
+
+ENDINGS = (".json", ".jsonl", ".ndjson")
+PACKED = ("", ".gz", ".zst")
+_PACKINGS: dict[str, Literal["gzip", "zstd"]] = {".gz": "gzip", ".zst": "zstd"}
+
+
+@dataclass(frozen=True)
+class LandingFile:
+    """A file as it lies in the landing area. `path` is absolute; `modified_ns` counts from the epoch."""
+
+    feed: str
+    path: str
+    size: int
+    modified_ns: int
+
+    @property
+    def packing(self) -> Literal["gzip", "zstd"] | None:
+        """Name of the compression, None where there is none."""
+        return _PACKINGS.get(Path(self.path).suffix.lower())
+
+
+def discover(landing: Path) -> list[LandingFile]:
+    """All landing files, by feed and path. Files that begin with a dot or an underscore are not data.
+
+    Raises:
+        LandingError: the folder is missing, or holds no file of any feed.
+    """
+    if not landing.is_dir():
+        raise LandingError(
+            "the landing folder does not exist", where=str(landing), hint="check the path given to --landing"
+        )
+    found = [file for feed in FEEDS for file in _files_of(landing / feed, feed)]
+    if not found:
+        feeds = ", ".join(f"{feed}/" for feed in FEEDS)
+        endings = ", ".join(ENDINGS)
+        raise LandingError(
+            f"no landing files; looked for {feeds} with files ending in {endings}, each also .gz or .zst",
+            where=str(landing),
+            hint="point --landing at the folder that holds the folders of the feeds",
+        )
+    return found
+
+
+def missing_feeds(files: Sequence[LandingFile]) -> list[str]:
+    """Feeds without any file. A run without them is allowed, and says so."""
+    return [feed for feed in FEEDS if not any(file.feed == feed for file in files)]
+
+
+def _files_of(folder: Path, feed: str) -> list[LandingFile]:
+    found = []
+    for parent, folders, names in os.walk(folder, onerror=_unreadable):
+        folders[:] = sorted(name for name in folders if not name.startswith((".", "_")))
+        for name in sorted(names):
+            path = Path(parent, name).absolute()
+            if not name.startswith((".", "_")) and _is_data(name.lower()) and path.is_file():
+                status = path.stat()
+                found.append(LandingFile(feed, str(path), status.st_size, status.st_mtime_ns))
+    return found
+
+
+def _is_data(name: str) -> bool:
+    return name.endswith(tuple(ending + packed for ending in ENDINGS for packed in PACKED))
+
+
+def _unreadable(error: OSError) -> None:
+    if isinstance(error, FileNotFoundError):
+        return
+    raise LandingError(
+        "a landing folder cannot be read", where=str(error.filename), hint="check its permissions"
+    ) from None

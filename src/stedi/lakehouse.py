@@ -1,0 +1,258 @@
+"""The public door: a lakehouse as users hold it. The command line goes through here, as any other user."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from stedi.config import Settings, load_settings
+from stedi.contracts import Contract, Policy, contracts
+from stedi.errors import ConfigError, NotFoundError
+
+if TYPE_CHECKING:
+    import pandas
+    import polars
+    import pyarrow as pa
+
+    from stedi.catalog.runs import Run
+    from stedi.catalog.tables import Tables
+    from stedi.runs.plan import Plan
+
+#: Called with the name of a step, how much of it is done, and how much there is.
+Progress = Callable[[str, int, int], None]
+
+
+@dataclass(frozen=True)
+class TableInfo:
+    """A table as of a run. `rows` and `snapshot` are those that the run published; `published_at` is in UTC."""
+
+    name: str
+    zone: str
+    rows: int
+    snapshot: int | None
+    run: int
+    published_at: datetime
+
+
+@dataclass(frozen=True)
+class RunResult:
+    """What a run did.
+
+    Attributes:
+        plan: what was to be done, and why.
+        run: number of the run; None where the lakehouse was up to date.
+        report: counts and durations; see docs/reference/json.md. Empty where the lakehouse was up to date.
+        seconds: from start to publication.
+    """
+
+    plan: dict[str, Any]
+    run: int | None
+    policy: Policy
+    report: dict[str, Any]
+    seconds: float
+
+
+class Rows:
+    """Rows of a table or a query, read when they are asked for. Each call reads anew, from the same run."""
+
+    def __init__(self, source: Callable[[], Any]) -> None:
+        self._source = source
+
+    def scan(self, batch: int = 100_000) -> Iterator[pa.RecordBatch]:
+        """The rows in batches of at most `batch`, in bounded memory."""
+        with self._source() as reader:
+            for found in reader:
+                for start in range(0, found.num_rows, batch):
+                    yield found.slice(start, batch)
+
+    def to_arrow(self) -> pa.Table:
+        """All rows as a PyArrow table."""
+        with self._source() as reader:
+            table: pa.Table = reader.read_all()
+            return table
+
+    def to_polars(self) -> polars.DataFrame:
+        """All rows as a Polars frame (needs the extra `polars`)."""
+        import polars
+
+        frame = polars.from_arrow(self.to_arrow())
+        assert isinstance(frame, polars.DataFrame)  # noqa: S101 - a table never becomes a series
+        return frame
+
+    def to_pandas(self) -> pandas.DataFrame:
+        """All rows as a pandas frame (needs the extra `pandas`)."""
+        return self.to_arrow().to_pandas()
+
+
+class Lakehouse:
+    """A lakehouse folder. Reads see the last completed run, or the one given to `as_of`; only `run` writes."""
+
+    def __init__(self, settings: Settings, as_of: int | None = None) -> None:
+        self._settings = settings
+        self._as_of = as_of
+
+    @property
+    def folder(self) -> Path:
+        """Where the lakehouse is."""
+        return self._settings.lakehouse
+
+    def as_of(self, run: int) -> Lakehouse:
+        """The same lakehouse as readers saw it after an earlier run.
+
+        Raises:
+            NotFoundError: there is no such run.
+        """
+        with self._opened() as (_, runs):
+            _found(runs, run)
+        return Lakehouse(self._settings, run)
+
+    def run(
+        self,
+        landing: str | Path | None = None,
+        *,
+        policy: Policy | None = None,
+        full: bool = False,
+        new_key: bool = False,
+        progress: Progress | None = None,
+    ) -> RunResult:
+        """Read what is new in the landing area, build every table, audit, and publish (SPEC 1 to 6).
+
+        Args:
+            landing: folder that holds the folders of the feeds; `landing` of the settings by default.
+            policy: `strict` or `seed`; that of the settings by default.
+            full: build the derived tables even if nothing changed.
+            new_key: make a new pseudonym key, and with it new pseudonyms for everybody.
+            progress: called with step, done and total.
+
+        Raises:
+            StediError: nothing was published.
+        """
+        from stedi import clock
+        from stedi.runs.run import execute_run
+
+        settings = self._settings.model_copy(update={"policy": policy}) if policy else self._settings
+        start = clock.stopwatch_s()
+        plan, run = execute_run(
+            settings, self._landing(landing), progress or (lambda *_: None), full=full, new_key=new_key
+        )
+        seconds = round(clock.stopwatch_s() - start, 3)
+        return RunResult(plan.as_dict(), run.run if run else None, settings.policy, run.report if run else {}, seconds)
+
+    def plan(self, landing: str | Path | None = None, *, policy: Policy | None = None, full: bool = False) -> Plan:
+        """What `run` would do now, and why. Changes nothing."""
+        from stedi.runs.run import plan_run
+
+        settings = self._settings.model_copy(update={"policy": policy}) if policy else self._settings
+        return plan_run(settings, self._landing(landing), full=full)
+
+    def tables(self) -> list[TableInfo]:
+        """Every table as of the run, landing zone first."""
+        with self._opened() as (_, runs):
+            run = _found(runs, self._as_of)
+        rows = {**run.report["rows"], "runs": run.run}
+        return [
+            TableInfo(c.name, c.zone, rows.get(c.name, 0), run.snapshots.get(c.name), run.run, run.finished_at)
+            for c in contracts(run.policy).values()
+        ]
+
+    def contract(self, name: str) -> Contract:
+        """The contract of a table, under the policy of the run.
+
+        Raises:
+            NotFoundError: there is no such table.
+        """
+        with self._opened() as (_, runs):
+            policy = runs[-1].policy if runs else self._settings.policy
+        return _contract(name, policy)
+
+    def table(self, name: str) -> Rows:
+        """The rows of a table as of the run.
+
+        Raises:
+            NotFoundError: there is no such table.
+        """
+        contract = self.contract(name)
+        columns = ", ".join(f'"{c.name}"' for c in contract.columns)
+        return self.query(f"SELECT {columns} FROM {contract.name}")
+
+    def query(self, sql: str) -> Rows:
+        """The rows of one SELECT over the tables as of the run, in DuckDB's dialect. It can read nothing else, and write nothing.
+
+        Raises (when the rows are read):
+            QueryError: it does not parse, is not a SELECT, or reaches for anything but the tables.
+        """
+        return Rows(lambda: self._reader(sql))
+
+    def runs(self) -> list[Run]:
+        """All completed runs, oldest first."""
+        with self._opened() as (_, runs):
+            return runs
+
+    @contextmanager
+    def _reader(self, sql: str) -> Iterator[pa.RecordBatchReader]:
+        from stedi.engines.duckdb import DuckDBEngine
+
+        with self._opened() as (tables, runs):
+            run = _found(runs, self._as_of)
+            engine = DuckDBEngine(None, self._settings.memory_limit, self._settings.threads)
+            try:
+                allowed: list[str] = []
+                for contract in contracts(run.policy).values():
+                    if contract.name.lower() in sql.lower():
+                        head = tables.head("runs") if contract.name == "runs" else run.snapshots.get(contract.name)
+                        files = tables.files(contract.name, head)
+                        allowed += files
+                        engine.use_files(contract.name, files, contract)
+                yield engine.query_untrusted(sql, allowed)
+            finally:
+                engine.close()
+
+    @contextmanager
+    def _opened(self) -> Iterator[tuple[Tables, list[Run]]]:
+        from stedi.catalog.runs import completed_runs
+        from stedi.catalog.tables import Tables
+
+        tables = Tables.open(self._settings.lakehouse)
+        try:
+            yield tables, completed_runs(tables)
+        finally:
+            tables.close()
+
+    def _landing(self, landing: str | Path | None) -> Path:
+        chosen = landing or self._settings.landing
+        if chosen is None:
+            raise ConfigError("no landing folder was given", hint="pass --landing DIR, or set `landing` in stedi.toml")
+        return Path(chosen)
+
+
+def open_lakehouse(path: str | Path | None = None, **overrides: Any) -> Lakehouse:
+    """A lakehouse, which need not exist yet: the first run makes it.
+
+    Args:
+        path: its folder; by default what `STEDI_LAKEHOUSE` or `stedi.toml` says, else `./lakehouse`.
+        overrides: settings by name, such as `policy="seed"` or `memory_limit="1GB"`.
+
+    Raises:
+        ConfigError: a setting is wrong.
+    """
+    return Lakehouse(load_settings({"lakehouse": path, **overrides}))
+
+
+def _found(runs: list[Run], number: int | None) -> Run:
+    from stedi.catalog.runs import find_run
+
+    run = find_run(runs, number)
+    if run is None:
+        raise NotFoundError("nothing was published here yet", hint="`stedi run --landing DIR` makes the first run")
+    return run
+
+
+def _contract(name: str, policy: Policy) -> Contract:
+    by_name = {known.lower(): contract for known, contract in contracts(policy).items()}
+    if name.lower() not in by_name:
+        raise NotFoundError(f"there is no table {name}", where=name, hint="`stedi tables` lists the tables")
+    return by_name[name.lower()]

@@ -1,0 +1,1 @@
+"""Privacy decides before engineering does: policies, and pseudonyms."""

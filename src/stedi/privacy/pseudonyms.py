@@ -1,0 +1,92 @@
+"""The key of the pseudonyms (SPEC 4).
+
+A pseudonym is HMAC-SHA-256 with a key that lies outside the lakehouse: without it no pseudonym leads back to an email, not even by
+trying every email. Who loses the key cannot make the same pseudonyms again; models trained on the old ones keep working, but new rows
+could not be joined to old extracts. So a lost key stops the run, rather than being replaced silently.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import os
+import secrets
+from pathlib import Path
+
+import pyarrow as pa
+
+from stedi.errors import PseudonymKeyError
+
+_BYTES = 32
+_BLOCK = 64  # of SHA-256, RFC 2104
+
+
+def load_key(file: Path, known_id: str | None) -> bytes:
+    """The key in `file`; made there, readable by its owner only, where the lakehouse has never used one.
+
+    Args:
+        file: where the key is kept.
+        known_id: `key_id` of the key that made the pseudonyms now in the lakehouse; None where there are none.
+
+    Raises:
+        PseudonymKeyError: the key is missing although pseudonyms exist, or is another one, damaged, or open to others.
+    """
+    if not file.exists():
+        if known_id is not None:
+            raise PseudonymKeyError(
+                "the pseudonym key of this lakehouse is missing",
+                where=str(file),
+                hint="restore it from a backup; or accept new pseudonyms for everybody with `stedi run --new-key`",
+            )
+        return create_key(file)
+    if file.stat().st_mode & 0o077:
+        raise PseudonymKeyError("the pseudonym key can be read by others", where=str(file), hint=f"chmod 600 {file}")
+    key = _parsed(file)
+    if known_id is not None and key_id(key) != known_id:
+        raise PseudonymKeyError(
+            "this is not the key that made the pseudonyms of this lakehouse",
+            where=str(file),
+            hint="restore the right one; or accept new pseudonyms for everybody with `stedi run --new-key`",
+        )
+    return key
+
+
+def create_key(file: Path) -> bytes:
+    """Make a new key; an old one is kept beside it as `.old`, for nothing is more final than a lost key."""
+    if file.exists():
+        file.replace(file.with_name(file.name + ".old"))
+    file.parent.mkdir(parents=True, exist_ok=True)
+    key = secrets.token_bytes(_BYTES)
+    handle = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(handle, "w") as out:
+        out.write(key.hex() + "\n")
+        out.flush()
+        os.fsync(out.fileno())
+    return key
+
+
+def key_id(key: bytes) -> str:
+    """A short mark of a key that does not reveal it."""
+    return hmac.new(key, b"stedi key id", hashlib.sha256).hexdigest()[:16]
+
+
+def pseudonym(key: bytes, kind: str, value: str) -> str:
+    """The pseudonym of one value: what the models compute in SQL. Kind is subject, device or session."""
+    return hmac.new(key, f"{kind}:{value}".encode(), hashlib.sha256).hexdigest()
+
+
+def key_row(key: bytes) -> pa.Table:
+    """The one row of relation `pseudonym_key`: the inner and outer pad of HMAC (RFC 2104), which carry the key."""
+    block = key.ljust(_BLOCK, b"\0")
+    inner, outer = bytes(b ^ 0x36 for b in block), bytes(b ^ 0x5C for b in block)
+    return pa.table({"innerPad": pa.array([inner], pa.binary()), "outerPad": pa.array([outer], pa.binary())})
+
+
+def _parsed(file: Path) -> bytes:
+    try:
+        key = bytes.fromhex(file.read_text("ascii").strip())
+    except (UnicodeDecodeError, ValueError):
+        key = b""
+    if len(key) != _BYTES:
+        raise PseudonymKeyError("the pseudonym key is damaged", where=str(file), hint="restore it from a backup")
+    return key

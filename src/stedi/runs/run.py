@@ -1,0 +1,227 @@
+"""One run, start to finish.
+
+1. Take the writer's lease; undo what a killed run left behind.
+2. Plan: which landing files are new or changed, and whether the derived tables must be built.
+3. Stage: write new data files for every table.
+4. Audit: the staged tables against their contracts, and the books: kept + withheld = landed.
+5. Commit: one atomic snapshot per table.
+6. Publish: append the run to `runs`. From here on readers see it; a run that stops before never happened.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from stedi import clock
+from stedi.catalog.lease import writer_lease
+from stedi.catalog.runs import Run, completed_runs, publish, recover
+from stedi.catalog.tables import Commit, Tables
+from stedi.config import Settings
+from stedi.contracts import FEEDS, contracts
+from stedi.engines.duckdb import DuckDBEngine
+from stedi.errors import StorageError
+from stedi.ingest.discover import discover
+from stedi.privacy.policy import fingerprint
+from stedi.privacy.pseudonyms import create_key, key_id, load_key
+from stedi.runs.audit import check_accounting, check_tables, require
+from stedi.runs.plan import KnownFile, Plan, make_plan
+from stedi.runs.stage import DERIVED, Progress, Stager
+
+_TRUSTED = {
+    "customer": ("customer_landing", "customer_trusted"),
+    "accelerometer": ("accelerometer_landing", "accelerometer_trusted"),
+    "step_trainer": ("step_trainer_landing", "step_trainer_trusted"),
+}
+
+
+def plan_run(settings: Settings, landing: Path, *, full: bool = False) -> Plan:
+    """What a run would do now. Changes nothing, and needs no lease.
+
+    Raises:
+        LandingError: the landing area is missing or empty.
+        LakehouseError: the lakehouse is damaged or of a newer version.
+    """
+    found = discover(landing)
+    if not (settings.lakehouse / "catalog.db").is_file():
+        return make_plan(found, {}, None, "", full=full)
+    tables = Tables.open(settings.lakehouse)
+    try:
+        runs = completed_runs(tables)
+        last = runs[-1] if runs else None
+        key = settings.key_file
+        mark = key_id(load_key(key, None)) if key.exists() else "no key"
+        known = known_files(tables, last)
+        return make_plan(found, known, last.fingerprint if last else None, fingerprint(settings, mark), full=full)
+    finally:
+        tables.close()
+
+
+def execute_run(
+    settings: Settings, landing: Path, progress: Progress, *, full: bool = False, new_key: bool = False
+) -> tuple[Plan, Run | None]:
+    """Run the lakehouse once. Returns the plan, and the run, which is None where nothing was to be done.
+
+    Raises:
+        StediError: see `stedi.errors`; nothing was published then, and nothing is left behind.
+    """
+    found = discover(landing)
+    with writer_lease(settings.lakehouse):
+        tables = Tables.create(settings.lakehouse)
+        try:
+            runs = completed_runs(tables)
+            recover(tables, runs)
+            last = runs[-1] if runs else None
+            key = create_key(settings.key_file) if new_key else load_key(settings.key_file, _known_key(runs))
+            mark = fingerprint(settings, key_id(key))
+            known = known_files(tables, last)
+            plan = make_plan(found, known, last.fingerprint if last else None, mark, full=full)
+            if plan.nothing_to_do:
+                return plan, None
+            with _cleaned_up(tables) as token:
+                return plan, _Execution(tables, settings, landing, token, last).run(plan, known, key, mark, progress)
+        finally:
+            tables.close()
+
+
+class _Execution:
+    """Steps 3 to 6 of a run."""
+
+    def __init__(self, tables: Tables, settings: Settings, landing: Path, token: str, last: Run | None) -> None:
+        self._tables = tables
+        self._settings = settings
+        self._landing = landing
+        self._token = token
+        self._last = last
+        self._started_at = clock.now()
+        self._steps: list[dict[str, object]] = []
+        self._contracts = contracts(settings.policy)
+
+    def run(self, plan: Plan, known: dict[str, KnownFile], key: bytes, mark: str, progress: Progress) -> Run:
+        for contract in self._contracts.values():
+            self._tables.ensure(contract)
+        published = self._last.snapshots if self._last else {}
+        engine = DuckDBEngine(
+            self._tables.folder / "staging" / self._token, self._settings.memory_limit, self._settings.threads
+        )
+        try:
+            stager = Stager(self._tables, engine, self._settings, self._token, self._started_at, published)
+            self._timed("land", lambda: stager.land(plan, known, progress))
+            self._timed("derive", lambda: stager.derive(key, progress))
+            withheld = self._timed("count", stager.withheld)
+            self._timed("audit", lambda: self._audit(engine, stager, withheld, progress))
+        finally:
+            engine.close()
+        snapshots = self._timed("commit", lambda: self._commit(stager, progress))
+        progress("publishing", 0, 1)
+        run = Run(
+            run=self._last.run + 1 if self._last else 1,
+            token=self._token,
+            started_at=self._started_at,
+            finished_at=clock.now(),
+            policy=self._settings.policy,
+            fingerprint=mark,
+            snapshots=snapshots,
+            report=self._report(plan, stager, withheld, key_id(key)),
+        )
+        publish(self._tables, run)
+        progress("publishing", 1, 1)
+        return run
+
+    def _audit(
+        self, engine: DuckDBEngine, stager: Stager, withheld: dict[str, dict[str, int]], progress: Progress
+    ) -> None:
+        progress("auditing", 0, 1)
+        tables = [self._contracts[name] for name in (*FEEDS.values(), "quarantine", *DERIVED)]
+        require(check_tables(engine, tables) + check_accounting(stager.staged.rows, withheld, _TRUSTED))
+        progress("auditing", 1, 1)
+
+    def _commit(self, stager: Stager, progress: Progress) -> dict[str, int | None]:
+        changes = stager.staged.changes
+        files = [
+            {"run": self._last.run + 1 if self._last else 1, **_camel(asdict(file))} for file in stager.staged.files
+        ]
+        if files:
+            path = str(self._tables.data_folder("landed_files") / f"{self._token}-files.parquet")
+            self._tables.write_rows("landed_files", pa.Table.from_pylist(files), path)
+            changes["landed_files"] = Commit(add=(path,))
+        snapshots = {}
+        for number, (name, contract) in enumerate(self._contracts.items()):
+            if name != "runs":
+                progress("committing", number, len(self._contracts))
+                snapshots[name] = self._tables.commit(contract, changes.get(name, Commit()), self._token)
+        return snapshots
+
+    def _report(self, plan: Plan, stager: Stager, withheld: dict[str, dict[str, int]], mark: str) -> dict[str, Any]:
+        files = stager.staged.files
+        feeds = {
+            feed: {
+                "files": len(mine := [f for f in files if f.feed == feed]),
+                "landed": (landed := sum(f.landed for f in mine)),
+                "quarantined": (quarantined := sum(f.quarantined for f in mine)),
+                "arrived": landed + quarantined,
+            }
+            for feed in FEEDS
+        }
+        return {
+            "landing": str(self._landing.absolute()),
+            "reasons": list(plan.rebuild),
+            "unchangedFiles": plan.unchanged,
+            "vanishedFiles": plan.vanished,
+            "missingFeeds": list(plan.missing_feeds),
+            "feeds": feeds,
+            "rows": stager.staged.rows,
+            "withheld": withheld,
+            "steps": self._steps,
+            "keyId": mark,
+        }
+
+    def _timed(self, step: str, act: Callable[[], Any]) -> Any:
+        start = clock.stopwatch_s()
+        result = act()
+        self._steps.append({"step": step, "seconds": round(clock.stopwatch_s() - start, 3)})
+        return result
+
+
+def known_files(tables: Tables, run: Run | None) -> dict[str, KnownFile]:
+    """What the lakehouse knows of each landing file as of a run: the latest row of its path."""
+    if run is None:
+        return {}
+    rows = tables.rows("landed_files", run.snapshots["landed_files"]).sort_by("run").to_pylist()
+    return {
+        row["path"]: KnownFile(
+            row["path"], row["feed"], row["size"], row["modifiedNs"], row["sha256"], row["landed"], row["quarantined"]
+        )
+        for row in rows
+    }
+
+
+def _known_key(runs: list[Run]) -> str | None:
+    return runs[-1].report["keyId"] if runs else None
+
+
+def _camel(row: dict[str, object]) -> dict[str, object]:
+    return {"modifiedNs" if name == "modified_ns" else name: value for name, value in row.items()}
+
+
+@contextmanager
+def _cleaned_up(tables: Tables) -> Iterator[str]:
+    """A token with a scratch folder. Whatever stops the run, Ctrl-C included, what it wrote is removed again."""
+    token = secrets.token_hex(8)
+    (tables.folder / "staging" / token).mkdir(parents=True)
+    try:
+        yield token
+    except OSError as error:
+        raise StorageError(
+            f"the run could not write ({error.strerror or type(error).__name__})",
+            where=str(tables.folder),
+            hint="free some space, then run again; nothing was published",
+        ) from None
+    finally:
+        recover(tables, completed_runs(tables))
