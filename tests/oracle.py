@@ -92,37 +92,34 @@ _NUMBER = re.compile(r"(-?)(0|[1-9][0-9]*)(?:\.([0-9]+))?(?:[eE]([+-]?[0-9]+))?"
 _WHOLE_NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)")
 
 
+_LARGEST_EXACT = 2**53  # up to here a double holds every integer
+
+
 def _to_integer(value: object) -> int:
     """Read a whole number that fits 64 bits: 123, "123", 123.0 or 1.23e2; a string takes no exponent."""
-    match = _NUMBER.fullmatch(_number_text(value))
+    text = _number_text(value)
+    match = _NUMBER.fullmatch(text)
     if match is None:
         raise Unreadable("not an integer")
-    sign, whole, fraction, exponent = match.groups()
-    if exponent is not None and not isinstance(value, _Number):
-        raise Unreadable("an exponent in a string")
-    plain = fraction is None and exponent is None
-    digits = whole + (fraction or "")
-    # 2**63 has 19 digits; a double holds any number of 15 digits without loss.
-    if len(digits) > (19 if plain else 15) or len(exponent or "") > 19:
-        raise Unreadable("too many digits")
-    magnitude = _shifted(int(digits), int(exponent or 0) - len(fraction or ""))
-    integer = -magnitude if sign else magnitude
+    _, _, fraction, exponent = match.groups()
+    if fraction is None and exponent is None:
+        integer = int(text)
+    elif isinstance(value, _Number):
+        integer = _whole_double(float(text))
+    elif exponent is None and set(fraction) == {"0"}:
+        integer = int(text.split(".")[0])
+    else:
+        raise Unreadable("not a whole number")
     if not -(2**63) <= integer < 2**63:
         raise Unreadable("does not fit 64 bits")
     return integer
 
 
-def _shifted(digits: int, places: int) -> int:
-    """Return digits x 10**places, which must be whole; `digits` has at most 19 digits."""
-    if digits == 0:
-        return 0
-    if places > 19:
-        raise Unreadable("does not fit 64 bits")
-    if places >= 0:
-        return digits * int(10**places)
-    if places < -19 or digits % int(10**-places) != 0:
+def _whole_double(number: float) -> int:
+    """Return a number written with a fraction or an exponent, which is a double in JSON, as an integer."""
+    if not number.is_integer() or abs(number) >= _LARGEST_EXACT:
         raise Unreadable("not a whole number")
-    return digits // int(10**-places)
+    return int(number)
 
 
 def _to_double(value: object) -> float:

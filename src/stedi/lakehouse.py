@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     import polars
     import pyarrow as pa
 
-    from stedi.catalog.runs import Run
-    from stedi.catalog.tables import Tables
+    from stedi.catalog.published import Published
+    from stedi.catalog.state import Run
     from stedi.runs.plan import Plan
 
 #: Called with the name of a step, how much of it is done, and how much there is.
@@ -106,8 +106,7 @@ class Lakehouse:
         Raises:
             NotFoundError: there is no such run.
         """
-        with self._opened() as (_, runs):
-            _found(runs, run)
+        _found(self._published().runs, run)
         return Lakehouse(self._settings, run)
 
     def run(
@@ -151,8 +150,7 @@ class Lakehouse:
 
     def tables(self) -> list[TableInfo]:
         """Every table as of the run, landing zone first."""
-        with self._opened() as (_, runs):
-            run = _found(runs, self._as_of)
+        run = _found(self._published().runs, self._as_of)
         rows = {**run.report["rows"], "runs": run.run}
         return [
             TableInfo(c.name, c.zone, rows.get(c.name, 0), run.snapshots.get(c.name), run.run, run.finished_at)
@@ -165,9 +163,7 @@ class Lakehouse:
         Raises:
             NotFoundError: there is no such table.
         """
-        with self._opened() as (_, runs):
-            policy = runs[-1].policy if runs else self._settings.policy
-        return _contract(name, policy)
+        return _contract(name, _found(self._published().runs, self._as_of).policy)
 
     def table(self, name: str) -> Rows:
         """The rows of a table as of the run.
@@ -189,36 +185,50 @@ class Lakehouse:
 
     def runs(self) -> list[Run]:
         """All completed runs, oldest first."""
-        with self._opened() as (_, runs):
-            return runs
+        return self._published().runs
 
     @contextmanager
     def _reader(self, sql: str) -> Iterator[pa.RecordBatchReader]:
         from stedi.engines.duckdb import DuckDBEngine
 
-        with self._opened() as (tables, runs):
-            run = _found(runs, self._as_of)
-            engine = DuckDBEngine(None, self._settings.memory_limit, self._settings.threads)
-            try:
-                allowed: list[str] = []
-                for contract in contracts(run.policy).values():
-                    if contract.name.lower() in sql.lower():
-                        head = tables.head("runs") if contract.name == "runs" else run.snapshots.get(contract.name)
-                        files = tables.files(contract.name, head)
-                        allowed += files
-                        engine.use_files(contract.name, files, contract)
-                yield engine.query_untrusted(sql, allowed)
-            finally:
-                engine.close()
+        state = self._published()
+        run = _found(state.runs, self._as_of)
+        asked = [contract for contract in contracts(run.policy).values() if contract.name in sql.lower()]
+        files = (
+            state.files if run is state.runs[-1] else self._planned_files(run, [contract.name for contract in asked])
+        )
+        engine = DuckDBEngine(None, self._settings.memory_limit, self._settings.threads)
+        try:
+            for contract in asked:
+                engine.use_files(contract.name, files[contract.name], contract)
+            yield engine.query_untrusted(sql, [path for contract in asked for path in files[contract.name]])
+        finally:
+            engine.close()
 
-    @contextmanager
-    def _opened(self) -> Iterator[tuple[Tables, list[Run]]]:
-        from stedi.catalog.runs import completed_runs
+    def _published(self) -> Published:
+        """The published state; the catalog is loaded only where it alone knows."""
+        from stedi.catalog.published import Published, read_published
+
+        folder = self._settings.lakehouse
+        if state := read_published(folder):
+            return state
+        from stedi.catalog.runs import published_state
+        from stedi.catalog.tables import Tables
+
+        tables = Tables.open(folder)
+        try:
+            return published_state(tables) or Published([], {})
+        finally:
+            tables.close()
+
+    def _planned_files(self, run: Run, names: list[str]) -> dict[str, list[str]]:
+        """Data files of an earlier run, as the catalog plans them. The runs themselves are those known today."""
         from stedi.catalog.tables import Tables
 
         tables = Tables.open(self._settings.lakehouse)
         try:
-            yield tables, completed_runs(tables)
+            snapshots = {**run.snapshots, "runs": tables.head("runs")}
+            return {name: tables.files(name, snapshots[name]) for name in names}
         finally:
             tables.close()
 
@@ -243,7 +253,7 @@ def open_lakehouse(path: str | Path | None = None, **overrides: Any) -> Lakehous
 
 
 def _found(runs: list[Run], number: int | None) -> Run:
-    from stedi.catalog.runs import find_run
+    from stedi.catalog.state import find_run
 
     run = find_run(runs, number)
     if run is None:

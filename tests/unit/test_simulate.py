@@ -1,4 +1,4 @@
-"""The simulator: the same options give the same bytes, and its truth is what the specification makes of it."""
+"""The simulator: same options, same bytes, and its truth is what the specification makes of them."""
 
 import gzip
 import hashlib
@@ -21,9 +21,7 @@ FEEDS = ("customer", "accelerometer", "step_trainer")
 BY_EVIDENCE = ("device_sessions", "step_trainer_trusted", "machine_learning_curated")
 INSTANT = {"customer": "lastUpdateDate", "accelerometer": "timestamp", "step_trainer": "sensorReadingTime"}
 OPTIONS = SimulationOptions(customers=300, dirty_share=0.01, duplicate_rate=0.01, records_per_file=10_000)
-CLEAN = SimulationOptions(
-    customers=200, dirty_share=0, duplicate_rate=0, compressed_share=0, shared_device_share=0.2
-)
+CLEAN = SimulationOptions(customers=200, dirty_share=0, duplicate_rate=0, compressed_share=0, shared_device_share=0.2)
 
 
 @pytest.fixture(scope="module")
@@ -77,9 +75,7 @@ def oracle_tables(folder: Path, policy: str) -> dict[str, list[Any]]:
 
 
 def is_whole(value: object) -> bool:
-    return (isinstance(value, int) and not isinstance(value, bool)) or (
-        isinstance(value, str) and value.isdigit()
-    )
+    return (isinstance(value, int) and not isinstance(value, bool)) or (isinstance(value, str) and value.isdigit())
 
 
 def is_number(value: object) -> bool:
@@ -247,9 +243,7 @@ def test_emails_are_spelled_in_several_ways(clean: tuple[Path, Truth]) -> None:
     spelled = {row["user"] for row in rows(folder, "accelerometer")}
     assert {user.strip().lower() for user in spelled} == {email.lower() for email in known}
     others = spelled - known
-    assert all(
-        any(test(user) for user in others) for test in (str.isupper, str.islower, lambda u: u != u.strip())
-    )
+    assert all(any(test(user) for user in others) for test in (str.isupper, str.islower, lambda u: u != u.strip()))
 
 
 def test_thirty_numbers_are_registered_for_all(clean: tuple[Path, Truth]) -> None:
@@ -316,9 +310,7 @@ DIRT = {
 def test_every_kind_of_dirt_is_there(tmp_path: Path, feed: str, customers: int) -> None:
     simulate(tmp_path, SimulationOptions(customers=customers))
     contents = [content(path) for path in files_of(tmp_path, feed)]
-    missing = {
-        kind for kind, pattern in DIRT.items() if not any(re.search(pattern, data) for data in contents)
-    }
+    missing = {kind for kind, pattern in DIRT.items() if not any(re.search(pattern, data) for data in contents)}
     assert not missing
     objects = [one for data in contents for one in re.findall(rb"\{[^{}]*\}", data)]
     assert any(INSTANT[feed].lower().encode() not in one.lower() for one in objects)

@@ -7,30 +7,15 @@ as of the snapshots it names; what a run commits before it has published is invi
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
-from typing import Any, cast
+from typing import cast
 
 import pyarrow as pa
 
+from stedi.catalog.published import Published, write_published
+from stedi.catalog.state import Run
 from stedi.catalog.tables import Commit, Tables
 from stedi.contracts import Policy, contracts
-from stedi.errors import NotFoundError
-
-
-@dataclass(frozen=True)
-class Run:
-    """A completed run. `report` is what `stedi runs --json` shows: counts and durations, nothing personal."""
-
-    run: int
-    token: str
-    started_at: datetime
-    finished_at: datetime
-    policy: Policy
-    fingerprint: str
-    snapshots: dict[str, int | None]
-    report: dict[str, Any]
 
 
 def completed_runs(tables: Tables) -> list[Run]:
@@ -53,20 +38,6 @@ def completed_runs(tables: Tables) -> list[Run]:
     ]
 
 
-def find_run(runs: list[Run], number: int | None) -> Run | None:
-    """The run of that number, or the last one; None where nothing was ever published.
-
-    Raises:
-        NotFoundError: there is no run of that number.
-    """
-    if number is None:
-        return runs[-1] if runs else None
-    for run in runs:
-        if run.run == number:
-            return run
-    raise NotFoundError(f"there is no run {number}", hint="`stedi runs` lists the completed runs")
-
-
 def publish(tables: Tables, run: Run) -> None:
     """Make a run what readers see. The table is kept in one file, so that opening a lakehouse costs the same after many runs."""
     contract = contracts(run.policy)["runs"]
@@ -87,6 +58,17 @@ def publish(tables: Tables, run: Run) -> None:
     added = pa.table(row).cast(earlier.schema)
     tables.write_rows("runs", pa.concat_tables([earlier, added]), str(path))
     tables.commit(contract, Commit(add=(str(path),), remove=tuple(tables.files("runs", head))), run.token)
+    if state := published_state(tables):
+        write_published(tables.folder, tables.load("runs").metadata_location, state)
+
+
+def published_state(tables: Tables) -> Published | None:
+    """What readers see, from the catalog itself; None where nothing was ever published."""
+    runs = completed_runs(tables)
+    if not runs:
+        return None
+    files = {name: tables.files(name, snapshot) for name, snapshot in runs[-1].snapshots.items()}
+    return Published(runs, {**files, "runs": tables.files("runs", tables.head("runs"))})
 
 
 def recover(tables: Tables, runs: list[Run]) -> list[str]:

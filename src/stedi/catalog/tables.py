@@ -4,6 +4,7 @@ Layout of a lakehouse folder:
 
     catalog.db      SQLite: where the current metadata of every table is (PyIceberg's SqlCatalog)
     warehouse/      the tables, plain Apache Iceberg (format v2)
+    published/      what readers need of the last run, kept ready (`catalog.published`)
     staging/        scratch space of the run in progress, one folder per run token
     writer.lock     held while a run writes
 """
@@ -30,12 +31,11 @@ from pyiceberg.types import BooleanType, DoubleType, IcebergType, LongType, Nest
 from sqlalchemy.exc import DatabaseError
 
 from stedi.catalog.files import sync
+from stedi.catalog.published import check_version, damaged
+from stedi.catalog.state import DATABASE, FORMAT_VERSION
 from stedi.contracts import Contract
-from stedi.errors import LakehouseError, NotFoundError
+from stedi.errors import LakehouseError, NotFoundError, StorageError
 
-DATABASE = "stedi"
-#: Raised when a lakehouse is written that older programs would misread.
-FORMAT_VERSION = 1
 #: Snapshot property that says which run wrote it.
 TOKEN = "stedi.token"  # noqa: S105 - a mark, not a secret
 
@@ -100,13 +100,7 @@ class Tables:
             properties = self._catalog.load_namespace_properties(DATABASE)
         except NoSuchNamespaceError:
             return  # killed before it was complete: as good as empty
-        version = int(properties.get("stedi.format-version", "1"))
-        if version > FORMAT_VERSION:
-            raise LakehouseError(
-                f"this lakehouse has format {version}, this program knows up to {FORMAT_VERSION}",
-                where=str(self.folder),
-                hint="upgrade stedi-lakehouse",
-            )
+        check_version(properties.get("stedi.format-version"), self.folder)
 
     def close(self) -> None:
         """Let go of the catalog."""
@@ -206,7 +200,7 @@ class Tables:
         for path in change.add:
             sync(Path(path))
         table = self.load(contract.name)
-        with table.transaction() as transaction:
+        with _damage_explained(self.folder), table.transaction() as transaction:
             _evolve(transaction, contract)
             update = transaction.update_snapshot(snapshot_properties={TOKEN: token})
             with update.overwrite() if change.remove else update.fast_append() as operation:
@@ -273,11 +267,13 @@ def _damage_explained(folder: Path) -> Iterator[None]:
     try:
         yield
     except DatabaseError as error:
-        raise LakehouseError(
-            f"the catalog cannot be read ({type(error.orig).__name__ if error.orig else type(error).__name__})",
-            where=str(folder / "catalog.db"),
-            hint="restore catalog.db from a backup, or move the lakehouse away and run again from the landing files",
-        ) from None
+        if "full" in str(error.orig) or "readonly" in str(error.orig):
+            raise StorageError(
+                "the catalog cannot be written",
+                where=str(folder),
+                hint="free some space, then run again; nothing was published",
+            ) from None
+        raise damaged(folder, type(error.orig).__name__ if error.orig else type(error).__name__) from None
 
 
 def _evolve(transaction: Transaction, contract: Contract) -> None:

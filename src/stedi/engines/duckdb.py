@@ -75,7 +75,7 @@ class DuckDBEngine:
     def use_files(self, name: str, files: Sequence[str], contract: Contract) -> None:
         if files:
             columns = ", ".join(quoted(c.name) for c in contract.columns)
-            source = f"SELECT {columns} FROM read_parquet({files_list(files)})"
+            source = f"SELECT {columns} FROM read_parquet({files_list(files)}, hive_partitioning = false)"
         else:
             columns = ", ".join(f"CAST(NULL AS {_TYPES[c.type]}) AS {quoted(c.name)}" for c in contract.columns)
             source = f"SELECT {columns} WHERE FALSE"

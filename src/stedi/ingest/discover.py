@@ -64,10 +64,25 @@ def _files_of(folder: Path, feed: str) -> list[LandingFile]:
         folders[:] = sorted(name for name in folders if not name.startswith((".", "_")))
         for name in sorted(names):
             path = Path(parent, name).absolute()
-            if not name.startswith((".", "_")) and _is_data(name.lower()) and path.is_file():
-                status = path.stat()
-                found.append(LandingFile(feed, str(path), status.st_size, status.st_mtime_ns))
+            if not name.startswith((".", "_")) and _is_data(name.lower()):
+                found.append(_landing_file(feed, path))
     return found
+
+
+def _landing_file(feed: str, path: Path) -> LandingFile:
+    try:
+        status = path.stat()
+    except OSError as error:  # a link that leads nowhere, for one: silence would lose its records
+        raise _unreadable_file(path, error) from None
+    return LandingFile(feed, str(path), status.st_size, status.st_mtime_ns)
+
+
+def _unreadable_file(path: Path, error: OSError) -> LandingError:
+    return LandingError(
+        f"a landing file cannot be read: {error.strerror}",
+        where=str(path),
+        hint="mend it, or move it out of the landing folder; nothing was changed",
+    )
 
 
 def _is_data(name: str) -> bool:

@@ -68,8 +68,8 @@ class Lander:
 
     def land(self, profiles: Sequence[Profile]) -> Landed:
         """Land files: every record ends up in one of the staged files, or the run fails."""
-        clean = [p for p in profiles if p.plain and p.lines]
-        dirty = [p for p in profiles if not p.plain and p.lines]
+        clean = [p for p in profiles if p.lines and _suits_fast_read(p)]
+        dirty = [p for p in profiles if p.lines and not _suits_fast_read(p)]
         self.landed.counts.update({p.file.path: (0, 0) for p in profiles if not p.lines})
         for batch in _batches(clean):
             dirty += self._read_fast(batch)
@@ -86,14 +86,12 @@ class Lander:
                 return batch
             middle = len(batch) // 2
             return self._read_fast(batch[:middle]) + self._read_fast(batch[middle:])
-        facts = {
-            row["path"]: row for row in self._engine.query(read.accounting_select(path, self._landing)).to_pylist()
+        found = {
+            row.pop("path"): row for row in self._engine.query(read.accounting_select(path, self._landing)).to_pylist()
         }
-        exact = [
-            p
-            for p in batch
-            if (f := facts.get(p.file.path)) and read.is_exact(p, f["records"], f["quotes"], f["missing"])
-        ]
+        nothing = {"records": 0, "quotes": 0, "missing": 0}  # an empty array
+        facts = {p.file.path: found.get(p.file.path, nothing) for p in batch}
+        exact = [p for p in batch if read.is_exact(p, **facts[p.file.path])]
         if len(exact) < len(batch):
             Path(path).unlink()
             dirty = [p for p in batch if p not in exact]
@@ -145,6 +143,11 @@ class Lander:
     def _next_path(self, contract: Contract) -> str:
         self._number += 1
         return f"{self._targets[contract.name]}-{self._feed}-{self._number}.parquet"
+
+
+def _suits_fast_read(profile: Profile) -> bool:
+    """Whether a fast read may succeed: a name with a wildcard would be taken for a pattern."""
+    return profile.plain and not set("*?[") & set(profile.file.path)
 
 
 def _batches(profiles: Sequence[Profile]) -> Iterator[list[Profile]]:

@@ -10,7 +10,8 @@ import pyarrow.compute as pc
 from stedi.ingest.discover import LandingFile
 from stedi.ingest.profile import chunks
 
-SCHEMA = pa.schema({"line": pa.int64(), "raw": pa.binary()})
+_COLUMNS: dict[str, pa.DataType] = {"line": pa.int64(), "raw": pa.binary()}
+SCHEMA = pa.schema(_COLUMNS)
 _BOM = b"\xef\xbb\xbf"
 
 

@@ -21,7 +21,8 @@ import pyarrow as pa
 
 from stedi import clock
 from stedi.catalog.lease import writer_lease
-from stedi.catalog.runs import Run, completed_runs, publish, recover
+from stedi.catalog.runs import completed_runs, publish, recover
+from stedi.catalog.state import Run
 from stedi.catalog.tables import Commit, Tables
 from stedi.config import Settings
 from stedi.contracts import FEEDS, contracts

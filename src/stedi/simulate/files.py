@@ -50,7 +50,7 @@ class LandingFile:
 
 
 class LandingArea:
-    """The folders of the feeds: numbers the files of each, packs the wanted share of all, leaves none open."""
+    """The folders of the feeds: numbers their files, packs the wanted share, leaves none open."""
 
     def __init__(self, root: Path, options: SimulationOptions) -> None:
         self._root = root

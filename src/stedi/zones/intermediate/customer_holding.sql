@@ -1,5 +1,5 @@
 -- The record that holds, of every customer, consenting or not (SPEC 2). Grain: customer.
--- Two records glued on one line may tie on everything landed: then the one that shares less holds.
+-- Two records glued on one line may tie on everything landed: then the one that shares less holds. The rest only makes the order total.
 SELECT
   lower(trim(l."email", concat(' ', chr(9), chr(10), chr(13)))) AS "customer",
   l."customerName",
@@ -23,11 +23,13 @@ QUALIFY row_number() OVER (
     l."_source_line" DESC,
     CASE WHEN coalesce(l."shareWithResearchAsOfDate", 0) > 0 THEN 1 ELSE 0 END,
     l."shareWithResearchAsOfDate" DESC NULLS LAST,
-    l."serialNumber" NULLS LAST,
-    l."customerName" NULLS LAST,
-    l."email" NULLS LAST,
-    l."phone" NULLS LAST,
-    l."birthDay" NULLS LAST,
-    l."shareWithPublicAsOfDate" NULLS LAST,
-    l."shareWithFriendsAsOfDate" NULLS LAST
+    CASE WHEN coalesce(l."shareWithPublicAsOfDate", 0) > 0 THEN 1 ELSE 0 END,
+    l."shareWithPublicAsOfDate" DESC NULLS LAST,
+    CASE WHEN coalesce(l."shareWithFriendsAsOfDate", 0) > 0 THEN 1 ELSE 0 END,
+    l."shareWithFriendsAsOfDate" DESC NULLS LAST,
+    l."customerName" DESC NULLS LAST,
+    l."email" DESC NULLS LAST,
+    l."phone" DESC NULLS LAST,
+    l."birthDay" DESC NULLS LAST,
+    l."serialNumber" DESC NULLS LAST
 ) = 1

@@ -1,0 +1,41 @@
+# `make demo` and `make test` work on a fresh machine with Python 3.11 or newer; everything else is for those who change the code.
+.PHONY: demo test lint docs bench contracts clean setup
+.SHELLFLAGS := -euo pipefail -c
+SHELL := bash
+
+UV := $(shell command -v uv || echo .uv/bin/uv)
+RUN := $(UV) run --locked --quiet
+export UV_COMPILE_BYTECODE := 1
+export UV_PYTHON_PREFERENCE := only-system
+
+demo: setup ## Simulated feeds in, a training table out, start to finish
+	@$(RUN) bash tools/demo.sh
+
+test: setup lint contracts ## Everything that must hold
+	@$(RUN) pytest -n auto --cov --cov-report=term
+	@echo "--- the same promises on DuckDB 1.5, and its Iceberg extension reading our tables"
+	@UV_PROJECT_ENVIRONMENT=.venv-duckdb1 $(RUN) --no-group duckdb2 --group duckdb1 pytest -n auto tests/behaviour tests/integration
+
+lint: setup ## Style, types, layers
+	@$(RUN) ruff format --check .
+	@$(RUN) ruff check .
+	@$(RUN) mypy
+	@$(RUN) lint-imports
+
+contracts: setup ## Every contract is a valid ODCS file
+	@UV_PROJECT_ENVIRONMENT=.venv-contracts $(RUN) --only-group contracts bash tools/lint_contracts.sh
+
+docs: setup ## Write docs/reference anew from the code
+	@$(RUN) python docs/generate.py
+
+bench: setup ## The figures that the README quotes
+	@$(RUN) python -m bench
+
+clean:
+	rm -rf .venv .venv-duckdb1 .venv-contracts .uv demo bench/out .coverage* .pytest_cache .mypy_cache .ruff_cache .hypothesis
+
+setup: $(UV)
+
+.uv/bin/uv:
+	@python3 -m venv .uv || { echo "python3 -m venv is missing: on Debian, apt-get install python3-venv"; exit 1; }
+	@.uv/bin/pip install --quiet --disable-pip-version-check 'uv>=0.8'

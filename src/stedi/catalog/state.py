@@ -1,0 +1,51 @@
+"""What a completed run is. Light: no catalog is loaded for it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from stedi.contracts import Policy
+from stedi.errors import NotFoundError
+
+#: The Iceberg namespace, which other engines call a database.
+DATABASE = "stedi"
+#: Raised when a lakehouse is written that older programs would misread.
+FORMAT_VERSION = 1
+
+
+@dataclass(frozen=True)
+class Run:
+    """A completed run.
+
+    Attributes:
+        run: its number, counted from 1.
+        token: random mark that its files carry in their names.
+        fingerprint: digest of all that decides what the derived tables hold, but for the landing rows.
+        snapshots: the Iceberg snapshot of every table as of this run; None where a table never had a row.
+        report: counts and durations; nothing personal.
+    """
+
+    run: int
+    token: str
+    started_at: datetime
+    finished_at: datetime
+    policy: Policy
+    fingerprint: str
+    snapshots: dict[str, int | None]
+    report: dict[str, Any]
+
+
+def find_run(runs: list[Run], number: int | None) -> Run | None:
+    """The run of that number, or the last one; None where nothing was ever published.
+
+    Raises:
+        NotFoundError: there is no run of that number.
+    """
+    if number is None:
+        return runs[-1] if runs else None
+    for run in runs:
+        if run.run == number:
+            return run
+    raise NotFoundError(f"there is no run {number}", hint="`stedi runs` lists the completed runs")

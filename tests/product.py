@@ -1,0 +1,99 @@
+"""What the product's tables hold, in the shape in which the oracle says what they must hold."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from pathlib import Path
+
+import stedi
+from oracle import Row, in_order
+
+CUSTOMER = (
+    "customerName",
+    "email",
+    "phone",
+    "birthDay",
+    "serialNumber",
+    "registrationDate",
+    "lastUpdateDate",
+    "shareWithResearchAsOfDate",
+    "shareWithPublicAsOfDate",
+    "shareWithFriendsAsOfDate",
+)
+READING = ("user", "timestamp", "x", "y", "z")
+STEP = ("sensorReadingTime", "serialNumber", "distanceFromObject")
+PLACE = ("_source_file", "_source_line")
+
+
+def tables_of(lake: stedi.Lakehouse, policy: str) -> dict[str, list[Row]]:
+    """Every table of a lakehouse, as `oracle.expected` gives them; pseudonyms are led back with the key."""
+    columns = {
+        "customer_landing": (*CUSTOMER, *PLACE),
+        "accelerometer_landing": (*READING, *PLACE),
+        "step_trainer_landing": (*STEP, *PLACE),
+        "quarantine": ("feed", *PLACE),
+        "customer_trusted": CUSTOMER,
+        "accelerometer_trusted": READING,
+        "step_trainer_trusted": STEP,
+        "customers_curated": CUSTOMER if policy == "seed" else ("email", "serialNumber", "assignedSerialNumber", "assignedDevices"),
+    }
+    found = {name: rows(lake, name, names) for name, names in columns.items()}
+    found["device_sessions"] = in_order([_session(row) for row in lake.table("device_sessions").to_arrow().to_pylist()])
+    if policy == "seed":
+        found["machine_learning_curated"] = rows(lake, "machine_learning_curated", (*STEP, *READING))
+    else:
+        found["machine_learning_curated"] = in_order(_unmasked(lake))
+    return found
+
+
+def rows(lake: stedi.Lakehouse, table: str, columns: tuple[str, ...]) -> list[Row]:
+    """Rows of a table in the oracle's order."""
+    return in_order([tuple(row[name] for name in columns) for row in lake.table(table).to_arrow().to_pylist()])
+
+
+def _session(row: dict[str, object]) -> Row:
+    place = (row["serialNumber"], row["sessionStart"], row["sessionEnd"], row["status"])
+    if row["status"] == "ambiguous":
+        return (*place, None, None, None, None, None)  # type: ignore[return-value]
+    evidence = ("customer", "matches", "deviceReadings", "customerReadings", "registered")
+    return (*place, *(row[name] for name in evidence))  # type: ignore[return-value]
+
+
+def _unmasked(lake: stedi.Lakehouse) -> list[Row]:
+    key = bytes.fromhex(Path(str(lake.folder) + ".key").read_text().strip())
+
+    def named(kind: str, value: object) -> str:
+        return hmac.new(key, f"{kind}:{value}".encode(), hashlib.sha256).hexdigest()
+
+    sessions = {
+        (
+            named("subject", row["customer"]),
+            named("device", row["serialNumber"]),
+            named("session", f"{row['serialNumber']}:{row['sessionStart']}"),
+        ): (row["customer"], row["serialNumber"], row["sessionStart"])
+        for row in lake.table("device_sessions").to_arrow().to_pylist()
+        if row["status"] == "assigned"
+    }
+    return [
+        (
+            *sessions[row["subjectId"], row["deviceId"], row["sessionId"]],
+            row["sensorReadingTime"],
+            row["distanceFromObject"],
+            row["x"],
+            row["y"],
+            row["z"],
+        )
+        for row in lake.table("machine_learning_curated").to_arrow().to_pylist()
+    ]
+
+
+def differences(found: dict[str, list[Row]], expected: dict[str, list[Row]]) -> dict[str, str]:
+    """Tables that differ, each with the first rows that only one side has."""
+    told = {}
+    for name, rows_expected in expected.items():
+        if found[name] != rows_expected:
+            only_found = [row for row in found[name] if row not in rows_expected][:3]
+            only_expected = [row for row in rows_expected if row not in found[name]][:3]
+            told[name] = f"{len(found[name])} rows, expected {len(rows_expected)}; only found {only_found}; only expected {only_expected}"
+    return told
