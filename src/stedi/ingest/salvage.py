@@ -25,6 +25,8 @@ _NESTED = rf'\{{(?:[^{{}}"]|{_STRING}|{_FLAT})*\}}'
 _OBJECT = rf'\{{(?:[^{{}}"]|{_STRING}|{_NESTED})*\}}'
 #: What may stand between records: white space, and one of these marks alone between two newlines.
 _BETWEEN = r"[ \t\r]*(?:\[|\]|\],|,)?[ \t\r]*"
+#: An object that is spread over lines, and the lines after it that hold no record.
+_SPREAD = rf"(?s)^(\{{.*\}}){_BETWEEN}(?:\n{_BETWEEN})*$"
 _NO_RECORD = "('', '[', ']', '],', ',')"
 _SPACE = "concat(' ', chr(9), chr(10), chr(13))"
 #: Longer lines are quarantined unread, and quarantined text is cut after `_KEPT` bytes.
@@ -124,7 +126,7 @@ def _joined() -> str:
           SELECT part, min(line) AS line, max(line) AS last_line, string_agg(text, chr(10) ORDER BY line) AS text
           FROM grouped GROUP BY part HAVING count(*) > 1
         ), cut AS (
-          SELECT line, last_line, rtrim(text, concat(',]', {_SPACE})) AS object FROM texts WHERE starts_with(text, '{{')
+          SELECT line, last_line, regexp_extract(text, '{_SPREAD}', 1) AS object FROM texts
         )
         SELECT line, last_line, object FROM cut WHERE json_valid(object)"""
 

@@ -1,0 +1,81 @@
+"""The command line: `stedi`. One module per command; every one goes through the public door, as any user does.
+
+Only typer is imported to parse arguments and to print help; engines, catalog and tables are imported by the command that needs them.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+
+import typer
+
+from stedi import __version__
+from stedi.cli import devices, doctor, failures, quarantine, query, run, runs, show, simulate, tables
+
+#: Commands in the order of `stedi --help`: the way from nothing to a training table, then what helps on it.
+COMMANDS = (simulate, run, tables, show, query, runs, quarantine, devices, doctor)
+
+
+def _print_version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"stedi {__version__}")
+        raise typer.Exit
+
+
+def _stedi(
+    version: bool = typer.Option(
+        False, "--version", callback=_print_version, is_eager=True, help="Print the version and exit."
+    ),
+) -> None:
+    """Three feeds of the Step Trainer in, a training table of consenting customers out, as plain Apache Iceberg.
+
+    Data goes to stdout, words go to stderr. Every command takes --json and --lakehouse, and shows examples in its --help.
+    """
+
+
+def build_app() -> typer.Typer:
+    """The commands, with their arguments and help; also what the reference documentation is generated from."""
+    settings = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
+    app = typer.Typer(
+        name="stedi",
+        add_completion=False,
+        rich_markup_mode=None,
+        pretty_exceptions_enable=False,
+        context_settings=settings,
+    )
+    app.callback(epilog="Exit codes: 0 done, 1 `stedi doctor` found a problem, 2 usage, 3 to 12 see docs/reference/errors.md.")(
+        _stedi
+    )
+    for command in COMMANDS:
+        command.register(app)
+    return app
+
+
+def run_cli(arguments: Sequence[str]) -> int:
+    """Run one command in this process; returns the exit code, and raises nothing but what ends a process."""
+    try:
+        command = typer.main.get_command(build_app())
+        with command.make_context("stedi", list(arguments) or ["--help"]) as context:
+            command.invoke(context)
+        sys.stdout.flush()
+    except typer.Exit as leaving:
+        return leaving.exit_code
+    except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - the last place that can turn it into words
+        return failures.tell(error, arguments)
+    return 0
+
+
+def main() -> None:
+    """Entry point of the program. Leaves without tearing the interpreter down, which would take a quarter of a second."""
+    failures.notice_signals()
+    for stream in (sys.stdout, sys.stderr):
+        stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr] - a real stream here
+    code = run_cli(sys.argv[1:])
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except OSError:
+            code = code or failures.BROKEN_PIPE
+    os._exit(code)

@@ -1,0 +1,43 @@
+"""Options that several commands share, and the lakehouse that they open."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from stedi.lakehouse import Lakehouse
+
+LakehouseDir = Annotated[
+    Path | None,
+    typer.Option(
+        "--lakehouse",
+        metavar="DIR",
+        help="Folder of the lakehouse; by default STEDI_LAKEHOUSE, else `lakehouse` in stedi.toml, else ./lakehouse.",
+    ),
+]
+AsJson = Annotated[
+    bool, typer.Option("--json", help="Print JSON; docs/reference/json.md says what each field means.")
+]
+AsOf = Annotated[
+    int | None,
+    typer.Option("--as-of", metavar="RUN", min=1, help="Read as of this run; the last one by default."),
+]
+ShowPersonal = Annotated[
+    bool, typer.Option("--show-personal", help="Show the columns that identify a person, which are masked by default.")
+]
+
+
+def opened(folder: Path | None, as_of: int | None = None) -> Lakehouse:
+    """The lakehouse in `folder`, as of a run."""
+    from stedi import open_lakehouse
+
+    lake = open_lakehouse(folder)
+    return lake if as_of is None else lake.as_of(as_of)
+
+
+def examples(*lines: str) -> str:
+    """The block of examples below the options of a command; each line is kept as it is."""
+    return "\b\nExamples:\n" + "\n".join("  " + line for line in lines)
