@@ -24,7 +24,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import NamedTuple, NoReturn
+from typing import NamedTuple
 
 Value = str | int | float | None
 Row = tuple[Value, ...]
@@ -232,11 +232,6 @@ _JSON_SPACE = " \t\r\n"
 _NO_RECORD = ("", "[", "]", "],", ",")
 
 
-def _no_constant(_: str) -> NoReturn:
-    """Refuse NaN and Infinity, which JSON does not have."""
-    raise ValueError("not JSON")
-
-
 def _decoder(parse_constant: Callable[[str], object]) -> json.JSONDecoder:
     """Return a JSON parser that loses nothing: numbers as written, objects with every key."""
     return json.JSONDecoder(
@@ -248,7 +243,6 @@ def _decoder(parse_constant: Callable[[str], object]) -> json.JSONDecoder:
 
 
 _DECODER = _decoder(_Number)  # NaN in a line spoils its field, not its line
-_STRICT_DECODER = _decoder(_no_constant)
 
 
 class _Found(NamedTuple):
@@ -299,7 +293,7 @@ def _whole_array(data: bytes) -> list[object] | None:
     if not data.lstrip(_JSON_SPACE.encode()).startswith(b"["):
         return None
     try:
-        value = _STRICT_DECODER.decode(data.decode("utf-8"))
+        value = _DECODER.decode(data.decode("utf-8"))
     except (ValueError, RecursionError):
         return None
     return value if isinstance(value, list) else None

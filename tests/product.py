@@ -6,8 +6,9 @@ import hashlib
 import hmac
 from pathlib import Path
 
-import stedi
 from oracle import Row, in_order
+
+import stedi
 
 CUSTOMER = (
     "customerName",
@@ -36,7 +37,9 @@ def tables_of(lake: stedi.Lakehouse, policy: str) -> dict[str, list[Row]]:
         "customer_trusted": CUSTOMER,
         "accelerometer_trusted": READING,
         "step_trainer_trusted": STEP,
-        "customers_curated": CUSTOMER if policy == "seed" else ("email", "serialNumber", "assignedSerialNumber", "assignedDevices"),
+        "customers_curated": CUSTOMER
+        if policy == "seed"
+        else ("email", "serialNumber", "assignedSerialNumber", "assignedDevices"),
     }
     found = {name: rows(lake, name, names) for name, names in columns.items()}
     found["device_sessions"] = in_order([_session(row) for row in lake.table("device_sessions").to_arrow().to_pylist()])
@@ -95,5 +98,7 @@ def differences(found: dict[str, list[Row]], expected: dict[str, list[Row]]) -> 
         if found[name] != rows_expected:
             only_found = [row for row in found[name] if row not in rows_expected][:3]
             only_expected = [row for row in rows_expected if row not in found[name]][:3]
-            told[name] = f"{len(found[name])} rows, expected {len(rows_expected)}; only found {only_found}; only expected {only_expected}"
+            told[name] = (
+                f"{len(found[name])} rows, expected {len(rows_expected)}; only found {only_found}; only expected {only_expected}"
+            )
     return told

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from stedi.catalog.published import Published
     from stedi.catalog.state import Run
+    from stedi.runs.doctor import Check
     from stedi.runs.plan import Plan
 
 #: Called with the name of a step, how much of it is done, and how much there is.
@@ -59,8 +60,12 @@ class RunResult:
 class Rows:
     """Rows of a table or a query, read when they are asked for. Each call reads anew, from the same run."""
 
-    def __init__(self, source: Callable[[], Any]) -> None:
+    def __init__(self, source: Callable[[], AbstractContextManager[pa.RecordBatchReader]]) -> None:
         self._source = source
+
+    def reader(self) -> AbstractContextManager[pa.RecordBatchReader]:
+        """The rows as a stream with its schema, in bounded memory; to be used in a `with` block."""
+        return self._source()
 
     def scan(self, batch: int = 100_000) -> Iterator[pa.RecordBatch]:
         """The rows in batches of at most `batch`, in bounded memory."""
@@ -99,6 +104,11 @@ class Lakehouse:
     def folder(self) -> Path:
         """Where the lakehouse is."""
         return self._settings.lakehouse
+
+    @property
+    def settings(self) -> Settings:
+        """The settings that hold for it."""
+        return self._settings
 
     def as_of(self, run: int) -> Lakehouse:
         """The same lakehouse as readers saw it after an earlier run.
@@ -150,8 +160,10 @@ class Lakehouse:
 
     def tables(self) -> list[TableInfo]:
         """Every table as of the run, landing zone first."""
-        run = _found(self._published().runs, self._as_of)
-        rows = {**run.report["rows"], "runs": run.run}
+        runs = self._published().runs
+        run = _found(runs, self._as_of)
+        feeds = [feed for earlier in runs if earlier.run <= run.run for feed in earlier.report["feeds"].values()]
+        rows = {**run.report["rows"], "landed_files": sum(feed["files"] for feed in feeds), "runs": len(runs)}
         return [
             TableInfo(c.name, c.zone, rows.get(c.name, 0), run.snapshots.get(c.name), run.run, run.finished_at)
             for c in contracts(run.policy).values()
@@ -250,6 +262,17 @@ def open_lakehouse(path: str | Path | None = None, **overrides: Any) -> Lakehous
         ConfigError: a setting is wrong.
     """
     return Lakehouse(load_settings({"lakehouse": path, **overrides}))
+
+
+def doctor(path: str | Path | None = None) -> list[Check]:
+    """Examine the installation, the settings and a lakehouse, which need not exist. Changes nothing; raises nothing of ours.
+
+    Args:
+        path: folder of the lakehouse, as for `open_lakehouse`.
+    """
+    from stedi.runs.doctor import examine
+
+    return examine(Path(path) if path is not None else None)
 
 
 def _found(runs: list[Run], number: int | None) -> Run:

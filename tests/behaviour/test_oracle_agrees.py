@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-
-import stedi
 from oracle import Settings, expected
 from product import differences, tables_of
+
+import stedi
 from stedi.simulate import SimulationOptions, simulate
 
 
@@ -33,9 +33,15 @@ def test_on_simulated_feeds(tmp_path: Path, policy: str, difficulty: str) -> Non
     pytest.importorskip("zstandard", reason="the oracle reads .zst files with zstandard")
     options, tolerance_ms = {
         "as they come": (SimulationOptions(customers=200, seed=1), 0),
-        "much dirt": (SimulationOptions(customers=120, seed=2, dirty_share=0.2, duplicate_rate=0.2, records_per_file=700), 0),
+        "much dirt": (
+            SimulationOptions(customers=120, seed=2, dirty_share=0.2, duplicate_rate=0.2, records_per_file=700),
+            0,
+        ),
         "clocks differ": (SimulationOptions(customers=120, seed=3, jitter_ms=40, drop_rate=0.05, interval_ms=300), 60),
-        "crowded": (SimulationOptions(customers=120, seed=4, simultaneous_share=0.5, drop_rate=0.1, reused_serial_share=0.3), 0),
+        "crowded": (
+            SimulationOptions(customers=120, seed=4, simultaneous_share=0.5, drop_rate=0.1, reused_serial_share=0.3),
+            0,
+        ),
     }[difficulty]
     simulate(tmp_path / "feeds", options)
     lake = stedi.open_lakehouse(tmp_path / "lake", policy=policy, devices={"clock_tolerance_ms": tolerance_ms})
@@ -59,5 +65,3 @@ def test_on_the_truth_of_a_simulation(tmp_path: Path) -> None:
 
 def _expected_rows(truth: dict[str, object], policy: str) -> dict[str, int]:
     return truth["expected"][policy]  # type: ignore[index, no-any-return]
-
-

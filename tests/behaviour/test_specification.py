@@ -65,7 +65,8 @@ def test_readings_before_consent_are_kept_out(strict_lake: stedi.Lakehouse) -> N
 def test_seed_pairs_readings_with_the_wrong_person(seed_lake: stedi.Lakehouse) -> None:
     # SPEC 3: 2,700 of the 43,681 rows join one person's steps with somebody else's movement.
     wrong = seed_lake.query(
-        'SELECT count(*) AS wrong FROM machine_learning_curated AS m INNER JOIN customer_trusted AS c ON c."serialNumber" = m."serialNumber"'
+        "SELECT count(*) AS wrong FROM machine_learning_curated AS m"
+        ' INNER JOIN customer_trusted AS c ON c."serialNumber" = m."serialNumber"'
         ' WHERE c."customer" <> lower(m."user")'
     )
     assert wrong.to_arrow().to_pylist() == [{"wrong": 2_700}]

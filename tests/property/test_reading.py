@@ -10,19 +10,36 @@ from pathlib import Path
 
 from hypothesis import given
 from hypothesis import strategies as st
-
-import stedi
 from oracle import read_records
 from product import CUSTOMER, PLACE, READING, STEP, in_order
 
+import stedi
+
 FIELDS = {"customer": CUSTOMER, "accelerometer": READING, "step_trainer": STEP}
 
-words = st.text(st.sampled_from("ab@. é\u4e2d{}[],:\"\\\t"), min_size=1, max_size=6)
+words = st.text(st.sampled_from('ab@. é\u4e2d{}[],:"\\\t'), min_size=1, max_size=6)
 integers = st.one_of(
     st.integers(-(2**63), 2**63 - 1).map(str),
     st.integers(0, 2_000_000_000_000).map(str),
     st.integers(0, 10**12).map(lambda n: f'"{n}"'),
-    st.sampled_from(["123.7", "true", "false", "1e3", "123.0", '"123.0"', '" 7 "', '""', "null", "[1]", "{}", '"1e3"', "9e99", '"abc"']),
+    st.sampled_from(
+        [
+            "123.7",
+            "true",
+            "false",
+            "1e3",
+            "123.0",
+            '"123.0"',
+            '" 7 "',
+            '""',
+            "null",
+            "[1]",
+            "{}",
+            '"1e3"',
+            "9e99",
+            '"abc"',
+        ]
+    ),
 )
 doubles = st.one_of(
     st.floats(allow_nan=False, allow_infinity=False, width=32).map(json.dumps),
@@ -74,7 +91,11 @@ def files(draw: st.DrawFn, feed: str) -> bytes:
         return ("[" + ",\n".join(found) + "]").encode()
     lines: list[bytes] = []
     for record in found:
-        shape = draw(st.sampled_from(["plain"] * 8 + ["comma", "glued", "cut", "spread", "crlf", "blank", "bytes", "bracket", "junk"]))
+        shape = draw(
+            st.sampled_from(
+                ["plain"] * 8 + ["comma", "glued", "cut", "spread", "crlf", "blank", "bytes", "bracket", "junk"]
+            )
+        )
         text = {
             "comma": record + ",",
             "glued": record + record,
@@ -108,7 +129,10 @@ def check(feed: str, contents: list[bytes]) -> None:
         kept_out = in_order([(q.file, q.line) for w in wanted for q in w.quarantined])
         found = lake.table(f"{feed}_landing").to_arrow().to_pylist()
         assert in_order([tuple(row[name] for name in (*FIELDS[feed], *PLACE)) for row in found]) == landed
-        assert in_order([tuple(row[name] for name in PLACE) for row in lake.table("quarantine").to_arrow().to_pylist()]) == kept_out
+        assert (
+            in_order([tuple(row[name] for name in PLACE) for row in lake.table("quarantine").to_arrow().to_pylist()])
+            == kept_out
+        )
         assert result.report["feeds"][feed]["arrived"] == len(landed) + len(kept_out)
     finally:
         shutil.rmtree(folder)

@@ -33,3 +33,15 @@ def writer_lease(folder: Path) -> Iterator[None]:
         lock.write(str(os.getpid()))
         lock.flush()
         yield
+
+
+def is_held(folder: Path) -> bool:
+    """Whether some process holds the lease now. Takes nothing, and writes nothing."""
+    try:
+        with (folder / "writer.lock").open() as lock:
+            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:  # never written to, or not readable by us
+        return False
+    return False

@@ -16,6 +16,7 @@ import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -138,14 +139,13 @@ class Tables:
         fields = [NestedField(i, c.name, _TYPES[c.type], doc=c.description) for i, c in enumerate(contract.columns, 1)]
         properties = {
             "format-version": "2",
-            "comment": contract.purpose,
             "commit.manifest-merge.enabled": "true",
             "commit.manifest.min-count-to-merge": "20",
             "write.metadata.delete-after-commit.enabled": "true",
             "write.metadata.previous-versions-max": "20",
             "write.delete.isolation-level": "snapshot",
             "write.update.isolation-level": "snapshot",
-            **{f"write.metadata.metrics.column.{c.name}": "counts" for c in contract.columns if c.personal},
+            **_described(contract),
         }
         self._catalog.create_table((DATABASE, contract.name), Schema(*fields), properties=properties)
 
@@ -288,10 +288,17 @@ def _evolve(transaction: Transaction, contract: Contract) -> None:
         for name, column in want.items():
             if name not in have:
                 update.add_column(name, _TYPES[column.type], doc=column.description)
-    metrics: dict[str, Any] = {
-        f"write.metadata.metrics.column.{c.name}": "counts" for c in contract.columns if c.personal
-    }
-    transaction.set_properties(**metrics)
+        names = list(want)
+        update.move_first(names[0])
+        for before, name in pairwise(names):
+            update.move_after(name, before)
+    transaction.set_properties(**_described(contract))
+
+
+def _described(contract: Contract) -> dict[str, Any]:
+    """Table properties that follow from the contract: manifests keep no bounds of columns that identify a person."""
+    metrics = {f"write.metadata.metrics.column.{c.name}": "counts" for c in contract.columns if c.personal}
+    return {"comment": contract.purpose, **metrics}
 
 
 def _victims(table: Table, paths: set[str]) -> Sequence[DataFile]:

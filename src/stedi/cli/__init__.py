@@ -5,6 +5,7 @@ Only typer is imported to parse arguments and to print help; engines, catalog an
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 from collections.abc import Sequence
@@ -31,7 +32,7 @@ def _stedi(
 ) -> None:
     """Three feeds of the Step Trainer in, a training table of consenting customers out, as plain Apache Iceberg.
 
-    Data goes to stdout, words go to stderr. Every command takes --json and --lakehouse, and shows examples in its --help.
+    Data goes to stdout, words go to stderr. Every command takes --json, and shows examples in its --help.
     """
 
 
@@ -45,9 +46,9 @@ def build_app() -> typer.Typer:
         pretty_exceptions_enable=False,
         context_settings=settings,
     )
-    app.callback(epilog="Exit codes: 0 done, 1 `stedi doctor` found a problem, 2 usage, 3 to 12 see docs/reference/errors.md.")(
-        _stedi
-    )
+    app.callback(
+        epilog="Exit codes: 0 done, 1 `stedi doctor` found a problem, 2 usage, 3 to 12 see docs/reference/errors.md."
+    )(_stedi)
     for command in COMMANDS:
         command.register(app)
     return app
@@ -71,7 +72,8 @@ def main() -> None:
     """Entry point of the program. Leaves without tearing the interpreter down, which would take a quarter of a second."""
     failures.notice_signals()
     for stream in (sys.stdout, sys.stderr):
-        stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr] - a real stream here
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     code = run_cli(sys.argv[1:])
     for stream in (sys.stdout, sys.stderr):
         try:

@@ -32,7 +32,7 @@ def notice_signals() -> None:
         signal.signal(number, _on_signal)
 
 
-def _on_signal(number: int, frame: FrameType | None) -> None:
+def _on_signal(number: int, _frame: FrameType | None) -> None:
     _signals.append(number)
     raise KeyboardInterrupt
 

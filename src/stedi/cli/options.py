@@ -18,9 +18,7 @@ LakehouseDir = Annotated[
         help="Folder of the lakehouse; by default STEDI_LAKEHOUSE, else `lakehouse` in stedi.toml, else ./lakehouse.",
     ),
 ]
-AsJson = Annotated[
-    bool, typer.Option("--json", help="Print JSON; docs/reference/json.md says what each field means.")
-]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON; docs/reference/json.md says what each field means.")]
 AsOf = Annotated[
     int | None,
     typer.Option("--as-of", metavar="RUN", min=1, help="Read as of this run; the last one by default."),

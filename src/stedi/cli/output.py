@@ -11,22 +11,31 @@ import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 MASK = "•••"
 
 #: Characters that could move the cursor or turn text around: data is printed, never obeyed.
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+#: Wider than any row, to ask a table how wide it would like to be.
+_WIDEST = 1_000_000
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True)
 class Grid:
-    """Rows under named columns. A column whose name begins with `>` is aligned to the right; None is printed as `-`."""
+    """Rows under named columns. A column whose name begins with `>` is aligned to the right; None is printed as `-`.
+
+    With `records`, rows too wide for the terminal are printed one below the other, a line per column.
+    """
 
     columns: Sequence[str]
     rows: Sequence[Sequence[object]]
     title: str = ""
+    records: bool = False
 
     @property
     def names(self) -> list[str]:
@@ -124,14 +133,28 @@ def _draw(grid: Grid) -> None:
     from rich.text import Text
 
     console = Console(file=sys.stdout, highlight=False, markup=False, emoji=False)
-    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, header_style="bold")
+    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0), header_style="bold")
     for column, name in zip(grid.columns, grid.names, strict=True):
         table.add_column(name, justify="right" if column.startswith(">") else "left", overflow="fold")
     for row in grid.rows:
         table.add_row(*(Text(_cell(value)) for value in row))
     if grid.title:
         console.print(Text(grid.title, style="bold"))
-    console.print(table)
+    if grid.records and console.measure(table, options=console.options.update(width=_WIDEST)).maximum > console.width:
+        _list_records(grid, console)
+    else:
+        console.print(table)
+
+
+def _list_records(grid: Grid, console: Console) -> None:
+    from rich.rule import Rule
+    from rich.text import Text
+
+    widest = max(map(len, grid.names))
+    for number, row in enumerate(grid.rows, 1):
+        console.print(Rule(f"row {number:,}", align="left", characters="─", style="dim"))
+        for name, value in zip(grid.names, row, strict=True):
+            console.print(Text(name.ljust(widest + 2), style="bold") + Text(_cell(value)), soft_wrap=True)
 
 
 def _print(line: str) -> None:

@@ -122,8 +122,8 @@ class DuckDBEngine:
                 raise QueryError(
                     "only a single SELECT can be run here", hint="the lakehouse is read-only; see: stedi query --help"
                 )
-            reader: pa.RecordBatchReader = self._con.sql(select).to_arrow_reader(100_000)
-            return reader
+            rows: pa.RecordBatchReader = self._con.sql(select).to_arrow_reader(100_000)
+        return type(rows).from_batches(rows.schema, _read_quietly(rows))
 
     def close(self) -> None:
         self._con.close()
@@ -160,6 +160,17 @@ def _meaning(error: duckdb.Error, doing: str) -> StediError:
         f"{doing}: the engine failed ({type(error).__name__})",
         hint="run `stedi doctor`; if it finds nothing, report this",
     )
+
+
+def _read_quietly(rows: pa.RecordBatchReader) -> Iterator[pa.RecordBatch]:
+    """What fails while rows are read reaches us through Arrow as an OSError, in DuckDB's words: they quote the row."""
+    try:
+        yield from rows
+    except OSError:
+        raise QueryError(
+            "the query failed while it ran",
+            hint="a value may not fit the type it is cast to: try_cast gives null instead; or memory_limit is too low",
+        ) from None
 
 
 @contextmanager

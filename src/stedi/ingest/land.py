@@ -122,7 +122,7 @@ class Lander:
 
     def _salvage(self, profile: Profile) -> tuple[str, str]:
         path = profile.file.path
-        salvage.salvage(self._engine, profile.file, self._landing)
+        salvage.salvage(self._engine, profile, self._landing)
         lost = self._engine.query(salvage.lost_lines_select())["lines"][0].as_py()
         if lost:
             raise AuditError(

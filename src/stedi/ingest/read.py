@@ -38,7 +38,7 @@ def _file_select(profile: Profile, contract: Contract, ingested_at: str) -> str:
     return (
         f'SELECT {values}, {path} AS "_source_file", row_number() OVER () AS "_source_line",'
         f" TIMESTAMPTZ '{ingested_at}' AS \"_ingested_at\""
-        f" FROM read_json([{path}], format = '{shape}', columns = {{{types}}}, compression = '{profile.file.packing or 'none'}',"
+        f" FROM read_json([{path}], format = '{shape}', columns = {{{types}}}, compression = '{profile.file.packing or 'uncompressed'}',"
         " hive_partitioning = false)"
     )
 

@@ -8,6 +8,7 @@ In steps, each a relation of the engine:
 4. `pieces`     the records that arrived: one row each, with its JSON where it has any.
 5. `judged`     pieces with each field read by the rules of its type, and the first reason against them.
 
+A file that is one JSON array skips the first three: its elements are the pieces, numbered by position.
 Every line ends up in exactly one piece or more, so nothing is dropped silently.
 """
 
@@ -15,8 +16,10 @@ from __future__ import annotations
 
 from stedi.contracts import Column, Contract
 from stedi.engines.base import Engine
+from stedi.errors import DataError
 from stedi.ingest.discover import LandingFile
 from stedi.ingest.lines import line_reader
+from stedi.ingest.profile import Profile
 
 #: An object with up to two levels of objects inside; RE2 has no recursion.
 _STRING = r'"(?:[^"\\]|\\.)*"'
@@ -33,15 +36,37 @@ _SPACE = "concat(' ', chr(9), chr(10), chr(13))"
 _LONGEST, _KEPT = 64 << 20, 1 << 20
 
 
-def salvage(engine: Engine, file: LandingFile, contract: Contract) -> None:
+def salvage(engine: Engine, profile: Profile, contract: Contract) -> None:
     """Leave the records of a dirty file in relation `judged`: the contract's source columns, `line`, `reason` (null: read), `raw`."""
+    if not (profile.array and _cut_array(engine, profile.file)):
+        _cut_lines(engine, profile.file)
+    engine.keep("judged", _judged(contract))
+
+
+def _cut_array(engine: Engine, file: LandingFile) -> bool:
+    """Make the elements of a file that is one JSON array the pieces, numbered by position; False where it is none."""
+    packing = file.packing or "uncompressed"
+    elements = f"read_json_objects([{_literal(file.path)}], format = 'array', compression = '{packing}', hive_partitioning = false)"
+    try:
+        engine.keep(
+            "pieces",
+            "SELECT row_number() OVER () AS line, CAST(json AS VARCHAR) AS object, NULL AS broken, NULL AS raw"
+            f" FROM {elements}",
+        )
+    except DataError:
+        return False
+    engine.keep("lines", "SELECT 0 AS line, NULL AS text WHERE FALSE")
+    engine.keep("joined", "SELECT 0 AS line, 0 AS last_line WHERE FALSE")
+    return True
+
+
+def _cut_lines(engine: Engine, file: LandingFile) -> None:
     engine.use_rows("raw_lines", line_reader(file))
     engine.keep("lines", _lines())
     engine.drop("raw_lines")
     engine.keep("scanned", _scanned())
     engine.keep("joined", _joined())
     engine.keep("pieces", _pieces())
-    engine.keep("judged", _judged(contract))
 
 
 def salvaged_select(contract: Contract, path: str, ingested_at: str) -> str:

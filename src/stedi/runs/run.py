@@ -146,7 +146,8 @@ class _Execution:
     def _commit(self, stager: Stager, progress: Progress) -> dict[str, int | None]:
         changes = stager.staged.changes
         files = [
-            {"run": self._last.run + 1 if self._last else 1, **_camel(asdict(file))} for file in stager.staged.files
+            {"run": self._last.run + 1 if self._last else 1, **_camel(asdict(file))}
+            for file in [*stager.staged.files, *stager.staged.noted]
         ]
         if files:
             path = str(self._tables.data_folder("landed_files") / f"{self._token}-files.parquet")

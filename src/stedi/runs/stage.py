@@ -56,11 +56,13 @@ class Staged:
     Attributes:
         changes: per table, files to add and files that they replace.
         files: landing files read in this run, with what came of each.
+        noted: landing files that were touched but hold what they held; only their time is new.
         rows: number of rows of every table after the commit.
     """
 
     changes: dict[str, Commit] = field(default_factory=dict)
     files: list[KnownFile] = field(default_factory=list)
+    noted: list[KnownFile] = field(default_factory=list)
     rows: dict[str, int] = field(default_factory=dict)
 
 
@@ -114,7 +116,7 @@ class Stager:
         for profile in profiles(files):
             before = known.get(profile.file.path)
             if before is not None and before.sha256 == profile.sha256:
-                self.staged.files.append(_known(profile, (before.landed, before.quarantined)))
+                self.staged.noted.append(_known(profile, (before.landed, before.quarantined)))
             else:
                 fresh.append(profile)
         return fresh

@@ -1,0 +1,99 @@
+"""Writes rows as CSV, JSON lines or Parquet, batch by batch, in bounded memory."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+from stedi.cli.output import jsonable
+from stedi.errors import QueryError
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+
+def write_csv(batches: Iterable[pa.RecordBatch], schema: pa.Schema, out: BinaryIO) -> int:
+    """Write a header and a line per row; returns the number of rows. Texts are quoted, null is an empty field without quotes."""
+    from pyarrow.csv import CSVWriter
+
+    with _explained("csv"), CSVWriter(out, schema) as writer:
+        return _write_all(batches, writer)
+
+
+def write_parquet(batches: Iterable[pa.RecordBatch], schema: pa.Schema, out: BinaryIO) -> int:
+    """Write one Parquet file; returns the number of rows."""
+    from pyarrow.parquet import ParquetWriter
+
+    _require_names(schema, "parquet")
+    with _explained("parquet"), ParquetWriter(out, schema, compression="zstd") as writer:
+        return _write_all(batches, writer)
+
+
+def write_json(batches: Iterable[pa.RecordBatch], schema: pa.Schema, out: BinaryIO) -> int:
+    """Write one JSON object per line; returns the number of rows. Instants are ISO 8601; what JSON cannot say (NaN) is null."""
+    _require_names(schema, "json")
+    rows = 0
+    for batch in batches:
+        columns = [[_value(value) for value in column.to_pylist()] for column in batch.columns]
+        lines = [
+            json.dumps(dict(zip(schema.names, row, strict=True)), ensure_ascii=False, default=_plain)
+            for row in zip(*columns, strict=True)
+        ]
+        out.write("".join(line + "\n" for line in lines).encode("utf-8", "backslashreplace"))
+        rows += len(lines)
+    return rows
+
+
+def _write_all(batches: Iterable[pa.RecordBatch], writer: Any) -> int:
+    rows = 0
+    for batch in batches:
+        writer.write_batch(batch)
+        rows += batch.num_rows
+    return rows
+
+
+def _require_names(schema: pa.Schema, kind: str) -> None:
+    doubled = sorted({name for name in schema.names if schema.names.count(name) > 1})
+    if doubled:
+        raise QueryError(
+            f"two columns have the same name, which {kind} cannot hold",
+            where=doubled[0],
+            hint="name one of them with AS",
+        )
+
+
+@contextmanager
+def _explained(kind: str) -> Iterator[None]:
+    """PyArrow refuses a few types; its words may quote a value."""
+    import pyarrow as pa
+
+    try:
+        yield
+    except pa.ArrowException as error:
+        raise QueryError(
+            f"{kind} cannot hold a column of this result ({type(error).__name__})",
+            hint="cast lists, structs and intervals to varchar, or use --format json",
+        ) from None
+
+
+def _value(value: object) -> object:
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, list):
+        return [_value(part) for part in value]
+    if isinstance(value, dict):
+        return {name: _value(part) for name, part in value.items()}
+    return value
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, Decimal):
+        return int(value) if value == value.to_integral_value() else float(value)
+    if isinstance(value, bytes):
+        return value.hex()
+    return value.isoformat() if isinstance(value, datetime) and value.tzinfo is None else jsonable(value)

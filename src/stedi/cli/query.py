@@ -1,0 +1,157 @@
+"""`stedi query`: one SELECT over the tables."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, BinaryIO, Literal
+
+import typer
+
+from stedi.cli import formats
+from stedi.cli.options import AsJson, AsOf, LakehouseDir, examples, opened
+from stedi.cli.output import Grid, counted, emit, note
+from stedi.errors import ConfigError
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from stedi.lakehouse import Lakehouse, Rows
+
+Format = Literal["table", "csv", "json", "parquet"]
+
+#: Rows that the format `table` shows.
+MOST_ROWS = 100
+#: What `--json` prints, once per line.
+FIELDS = {"COLUMN": "a value of the row; instants in ISO 8601 (UTC), NaN and infinity as null"}
+
+_WRITERS = {"csv": formats.write_csv, "json": formats.write_json, "parquet": formats.write_parquet}
+_ENDINGS: dict[str, Format] = {
+    ".csv": "csv",
+    ".json": "json",
+    ".jsonl": "json",
+    ".ndjson": "json",
+    ".parquet": "parquet",
+}
+
+Sql = Annotated[str, typer.Argument(metavar="SQL", help="One SELECT in DuckDB's dialect; - reads it from stdin.")]
+FormatOption = Annotated[
+    Format | None,
+    typer.Option(
+        "--format",
+        help=f"How to print the rows: table shows {MOST_ROWS} at most, json is one object per line;"
+        " by default what the ending of --output says, else table.",
+    ),
+]
+Output = Annotated[
+    Path | None,
+    typer.Option(metavar="FILE", help="Write to this file, which is replaced only when all rows are written."),
+]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    epilog = examples(
+        'stedi query "SELECT count(*) FROM machine_learning_curated"',
+        'stedi query "FROM device_sessions" --format csv > sessions.csv',
+        'stedi query "FROM machine_learning_curated" --output training.parquet',
+        'stedi query "SELECT * FROM customers_curated" --as-of 3 --format json | jq .',
+        "stedi query - < question.sql",
+    )
+    app.command("query", short_help="Run one SELECT over the tables.", epilog=epilog)(query)
+
+
+def query(
+    sql: Sql,
+    as_of: AsOf = None,
+    format: FormatOption = None,
+    output: Output = None,
+    lakehouse: LakehouseDir = None,
+    as_json: AsJson = False,
+) -> None:
+    """Run one SELECT over the tables and print its rows as they are, personal values included.
+
+    It reads the tables that `stedi tables` lists and nothing else: no files, no network, and it changes nothing. --json is --format json.
+    """
+    chosen = _format(format, output, as_json=as_json)
+    lake = opened(lakehouse, as_of)
+    rows = lake.query(sys.stdin.read() if sql == "-" else sql)
+    if chosen == "table":
+        _print_table(rows)
+        return
+    if output is None:
+        sys.stdout.flush()
+        _write(rows, chosen, sys.stdout.buffer)
+        return
+    with _replacing(output, lake) as out:
+        written = _write(rows, chosen, out)
+    note(f"{counted(written, 'row')} written to {output}")
+
+
+def _format(format: Format | None, output: Path | None, *, as_json: bool) -> Format:
+    guessed = _ENDINGS.get(output.suffix.lower()) if output else None
+    chosen: Format = "json" if as_json else format or guessed or "table"
+    if as_json and format not in (None, "json"):
+        raise typer.BadParameter(f"--json and --format {format} exclude each other")
+    if chosen == "table" and output:
+        raise typer.BadParameter("--output needs --format csv, json or parquet")
+    if chosen == "parquet" and output is None and sys.stdout.isatty():
+        raise typer.BadParameter("--format parquet needs --output FILE, for a terminal cannot show it")
+    return chosen
+
+
+def _write(rows: Rows, chosen: Format, out: BinaryIO) -> int:
+    with rows.reader() as reader:
+        written = _WRITERS[chosen](reader, reader.schema, out)
+        out.flush()
+    return written
+
+
+def _print_table(rows: Rows) -> None:
+    with rows.reader() as reader:
+        names = reader.schema.names
+        found = list(itertools.islice(_tuples(reader), MOST_ROWS + 1))
+        right = [_is_number(field.type) for field in reader.schema]
+    columns = [">" + name if number else name for name, number in zip(names, right, strict=True)]
+    emit(None, Grid(columns, found[:MOST_ROWS], records=True), as_json=False)
+    if len(found) > MOST_ROWS:
+        note(f"note: only the first {MOST_ROWS} rows are shown; --format csv prints all")
+
+
+def _tuples(batches: pa.RecordBatchReader) -> Iterator[tuple[Any, ...]]:
+    for batch in batches:
+        first = batch.slice(0, MOST_ROWS + 1)
+        for row in zip(*(column.to_pylist() for column in first.columns), strict=True):
+            yield tuple("NULL" if value is None else str(value) for value in row)
+
+
+def _is_number(kind: pa.DataType) -> bool:
+    from pyarrow import types
+
+    return bool(types.is_integer(kind) or types.is_floating(kind) or types.is_decimal(kind))
+
+
+@contextmanager
+def _replacing(path: Path, lake: Lakehouse) -> Iterator[BinaryIO]:
+    """A file under a temporary name beside `path`, which takes its place at the end; what fails leaves nothing behind.
+
+    A device or a pipe is written to as it is: it must not be replaced by a file.
+    """
+    target = path.resolve()
+    if target.is_relative_to(lake.folder.resolve()):
+        raise ConfigError("the output would lie inside the lakehouse", where=str(path), hint="write it somewhere else")
+    if target.exists() and not target.is_file():
+        with target.open("wb") as out:
+            yield out
+        return
+    temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
+    try:
+        with temporary.open("xb") as out:
+            yield out
+        temporary.replace(target)
+    finally:
+        temporary.unlink(missing_ok=True)
