@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -139,3 +140,28 @@ def test_the_settings_file_of_the_operations_guide_is_valid(tmp_path: Path) -> N
     settings = load_settings(folder=tmp_path)
     assert settings.landing == tmp_path / "feeds"
     assert json.loads(settings.devices.model_dump_json()) == json.loads(Settings().devices.model_dump_json())
+
+
+def test_the_messages_of_the_troubleshooting_page_are_those_of_the_code() -> None:
+    """The longest fixed part of each message that the page quotes begins as one in the source does."""
+    source = " ".join(path.read_text("utf-8") for path in sorted((DOCS.parent / "src" / "stedi").rglob("*.py")))
+    text = (DOCS / "guides" / "troubleshooting.md").read_text("utf-8")
+    quoted = [
+        message for row in re.findall(r"^\| (`.*?) \|", text, re.MULTILINE) for message in re.findall(r"`([^`]+)`", row)
+    ]
+    assert len(quoted) > 20
+    for message in quoted:
+        if not message.endswith("Error"):  # DuckDB's own words
+            fixed = max(re.split(r"\.\.\.|\b[A-Z]+\b|\(\w+\)", message), key=len).strip(" :")
+            assert " ".join(fixed.split()[:5]) in source or fixed in FOREIGN, message
+
+
+#: Pydantic's words.
+FOREIGN = {"extra inputs are not permitted"}
+
+
+def test_every_other_code_has_a_section() -> None:
+    text = (DOCS / "guides" / "troubleshooting.md").read_text("utf-8")
+    for code in ("USAGE", "INTERNAL"):
+        assert f"\n## {code}\n" in text
+        assert f"| `{code}` |" in page("errors.md")

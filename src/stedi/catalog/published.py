@@ -31,7 +31,7 @@ def read_published(folder: Path) -> Published | None:
     """The published state; None where only the catalog knows it.
 
     Raises:
-        LakehouseError: there is no lakehouse, it is damaged, or a newer version wrote it.
+        LakehouseError: there is no lakehouse, it is damaged or was moved, or a newer version wrote it.
     """
     if not (folder / "catalog.db").is_file():
         raise LakehouseError(
@@ -40,24 +40,36 @@ def read_published(folder: Path) -> Published | None:
             hint="`stedi run --landing DIR` makes one; --lakehouse names another",
         )
     try:
-        location = _location(folder)
+        location = runs_location(folder)
     except sqlite3.DatabaseError as error:
         raise damaged(folder, type(error).__name__) from None
     path = _path(folder, location) if location else None
     if path is None or not path.is_file():
         return None
-    found = json.loads(path.read_text("utf-8"))
-    return Published([_run(row) for row in found["runs"]], found["files"])
+    try:
+        found = json.loads(path.read_text("utf-8"))
+        return Published([_run(row) for row in found["runs"]], found["files"])
+    except (
+        OSError,
+        ValueError,
+        KeyError,
+        TypeError,
+    ):  # damaged, or written by an older program: the catalog knows, too
+        return None
 
 
 def write_published(folder: Path, location: str, state: Published) -> None:
     """Keep the published state ready for readers; `location` is the metadata file of `runs`. Older ones but the last are removed."""
     path = _path(folder, location)
-    path.parent.mkdir(exist_ok=True)
     text = json.dumps({"runs": [asdict(run) for run in state.runs], "files": state.files}, default=datetime.isoformat)
     temporary = path.with_suffix(".tmp")
-    temporary.write_text(text, "utf-8")
-    temporary.replace(path)
+    try:
+        path.parent.mkdir(exist_ok=True)
+        temporary.write_text(text, "utf-8")
+        temporary.replace(path)
+    except OSError:  # no room: the run is published all the same, and readers ask the catalog
+        temporary.unlink(missing_ok=True)
+        return
     for old in sorted(path.parent.glob("*.json"), key=os.path.getmtime)[:-2]:
         old.unlink(missing_ok=True)
 
@@ -76,6 +88,20 @@ def check_version(version: str | None, folder: Path) -> None:
         )
 
 
+def check_place(location: str, folder: Path) -> None:
+    """Refuse a lakehouse that was moved or copied: Iceberg keeps absolute paths, so a copy would read and write the original.
+
+    Raises:
+        LakehouseError: its tables lie elsewhere.
+    """
+    if not Path(location).resolve().is_relative_to(folder.resolve()):
+        raise LakehouseError(
+            "this lakehouse was moved or copied: its tables lie elsewhere",
+            where=location,
+            hint="move it back to its place, or make a new one there from the landing files with `stedi run`",
+        )
+
+
 def damaged(folder: Path, kind: str) -> LakehouseError:
     """The error for a catalog that SQLite cannot read."""
     return LakehouseError(
@@ -85,7 +111,13 @@ def damaged(folder: Path, kind: str) -> LakehouseError:
     )
 
 
-def _location(folder: Path) -> str | None:
+def runs_location(folder: Path) -> str | None:
+    """Where the metadata of `runs` is now, after a look at version and place; None where nothing was ever published.
+
+    Raises:
+        LakehouseError: a newer version wrote the lakehouse, or it was moved.
+        sqlite3.DatabaseError: the catalog is damaged.
+    """
     with closing(
         sqlite3.connect(f"{(folder / 'catalog.db').absolute().as_uri()}?mode=ro", uri=True, timeout=30)
     ) as catalog:
@@ -101,7 +133,10 @@ def _location(folder: Path) -> str | None:
             "SELECT metadata_location FROM iceberg_tables WHERE table_namespace = ? AND table_name = 'runs'",
             (DATABASE,),
         ).fetchall()
-        return str(rows[0][0]) if rows else None
+        if not rows:
+            return None
+        check_place(str(rows[0][0]), folder)
+        return str(rows[0][0])
 
 
 def _path(folder: Path, location: str) -> Path:

@@ -7,10 +7,13 @@ as of the snapshots it names; what a run commits before it has published is invi
 from __future__ import annotations
 
 import json
+import shutil
+from collections.abc import Mapping
 from pathlib import Path
 from typing import cast
 
 import pyarrow as pa
+from sqlalchemy.exc import DatabaseError
 
 from stedi.catalog.published import Published, write_published
 from stedi.catalog.state import Run
@@ -73,16 +76,28 @@ def published_state(tables: Tables) -> Published | None:
 
 def recover(tables: Tables, runs: list[Run]) -> list[str]:
     """Bring the lakehouse back to the last published state after a run that was killed; returns the tokens that were cleared."""
-    import shutil
-
     published = runs[-1].snapshots if runs else {}
     tokens = {run.token for run in runs}
+    try:
+        _roll_back(tables, published, tokens)
+    except (OSError, DatabaseError):  # a full disk: what was staged makes room for the catalog to be written
+        cleared = _clear_staging(tables, tokens)
+        _roll_back(tables, published, tokens)
+        return cleared
+    return _clear_staging(tables, tokens)
+
+
+def _roll_back(tables: Tables, published: Mapping[str, int | None], tokens: set[str]) -> None:
     for name in tables.names():
         if name != "runs" and tables.head(name) != published.get(name):
             tables.roll_back(name, published.get(name), tokens)
-    leftovers = [p for p in (tables.folder / "staging").glob("*") if p.is_dir()]
+
+
+def _clear_staging(tables: Tables, tokens: set[str]) -> list[str]:
+    """Remove scratch folders, and the data files of runs that were never published."""
+    leftovers = [path for path in (tables.folder / "staging").glob("*") if path.is_dir()]
     for folder in leftovers:
         if folder.name not in tokens:
             tables.remove_files_of(folder.name)
         shutil.rmtree(folder, ignore_errors=True)
-    return [Path(folder).name for folder in leftovers]
+    return [folder.name for folder in leftovers]

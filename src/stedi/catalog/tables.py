@@ -14,7 +14,7 @@ from __future__ import annotations
 import shutil
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -32,7 +32,7 @@ from pyiceberg.types import BooleanType, DoubleType, IcebergType, LongType, Nest
 from sqlalchemy.exc import DatabaseError
 
 from stedi.catalog.files import sync
-from stedi.catalog.published import check_version, damaged
+from stedi.catalog.published import check_version, damaged, runs_location
 from stedi.catalog.state import DATABASE, FORMAT_VERSION
 from stedi.contracts import Contract
 from stedi.errors import LakehouseError, NotFoundError, StorageError
@@ -69,7 +69,7 @@ class Tables:
         """Open an existing lakehouse.
 
         Raises:
-            LakehouseError: there is none, it is damaged, or a newer version wrote it.
+            LakehouseError: there is none, it is damaged or was moved, or a newer version wrote it.
         """
         if not (folder / "catalog.db").is_file():
             raise LakehouseError(
@@ -77,9 +77,10 @@ class Tables:
                 where=str(folder),
                 hint="`stedi run --landing DIR` makes one; --lakehouse names another",
             )
-        with _damage_explained(folder):
+        with catalog_explained(folder):
             tables = cls(folder, _load(folder, create=False))
             tables._check_version()
+            runs_location(folder)
         return tables
 
     @classmethod
@@ -87,13 +88,13 @@ class Tables:
         """Open the lakehouse in `folder`, making an empty one where there is none."""
         if not (folder / "catalog.db").exists():
             (folder / "warehouse").mkdir(parents=True, exist_ok=True)
-            with sqlite3.connect(folder / "catalog.db") as connection:
+            with catalog_explained(folder), closing(sqlite3.connect(folder / "catalog.db")) as connection:
                 connection.execute("PRAGMA journal_mode = WAL")
-            connection.close()
-        with _damage_explained(folder):
+        with catalog_explained(folder):
             tables = cls(folder, _load(folder, create=True))
             tables._catalog.create_namespace_if_not_exists(DATABASE, {"stedi.format-version": str(FORMAT_VERSION)})
             tables._check_version()
+            runs_location(folder)
         return tables
 
     def _check_version(self) -> None:
@@ -200,7 +201,7 @@ class Tables:
         for path in change.add:
             sync(Path(path))
         table = self.load(contract.name)
-        with _damage_explained(self.folder), table.transaction() as transaction:
+        with catalog_explained(self.folder), table.transaction() as transaction:
             _evolve(transaction, contract)
             update = transaction.update_snapshot(snapshot_properties={TOKEN: token})
             with update.overwrite() if change.remove else update.fast_append() as operation:
@@ -256,24 +257,26 @@ def _load(folder: Path, *, create: bool) -> SqlCatalog:
     return SqlCatalog(
         DATABASE,
         uri=f"sqlite:///{folder / 'catalog.db'}",
-        warehouse=str(folder / "warehouse"),
+        warehouse=str(folder.absolute() / "warehouse"),  # Iceberg keeps it: it must not depend on the working folder
         init_catalog_tables=str(create).lower(),
         **{"py-io-impl": "stedi.catalog.files.SyncedFileIO"},
     )
 
 
 @contextmanager
-def _damage_explained(folder: Path) -> Iterator[None]:
+def catalog_explained(folder: Path) -> Iterator[None]:
+    """Raise our errors for SQLite's, which says in one word whether it could not write or could not make sense of what it read."""
     try:
         yield
-    except DatabaseError as error:
-        if "full" in str(error.orig) or "readonly" in str(error.orig):
+    except (DatabaseError, sqlite3.DatabaseError) as error:
+        cause = error.orig if isinstance(error, DatabaseError) and error.orig else error
+        if any(words in str(cause) for words in ("full", "readonly", "disk I/O error", "unable to open")):
             raise StorageError(
                 "the catalog cannot be written",
-                where=str(folder),
-                hint="free some space, then run again; nothing was published",
+                where=str(folder / "catalog.db"),
+                hint="check the free space and the permissions, then run again; nothing was published",
             ) from None
-        raise damaged(folder, type(error.orig).__name__ if error.orig else type(error).__name__) from None
+        raise damaged(folder, type(cause).__name__) from None
 
 
 def _evolve(transaction: Transaction, contract: Contract) -> None:

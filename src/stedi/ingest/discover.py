@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -73,13 +74,15 @@ def _landing_file(feed: str, path: Path) -> LandingFile:
     try:
         status = path.stat()
     except OSError as error:  # a link that leads nowhere, for one: silence would lose its records
-        raise _unreadable_file(path, error) from None
+        raise _unreadable_file(path, error.strerror) from None
+    if not stat.S_ISREG(status.st_mode):  # a pipe would be waited for without end
+        raise _unreadable_file(path, "it is no regular file")
     return LandingFile(feed, str(path), status.st_size, status.st_mtime_ns)
 
 
-def _unreadable_file(path: Path, error: OSError) -> LandingError:
+def _unreadable_file(path: Path, reason: str | None) -> LandingError:
     return LandingError(
-        f"a landing file cannot be read: {error.strerror}",
+        f"a landing file cannot be read: {reason}",
         where=str(path),
         hint="mend it, or move it out of the landing folder; nothing was changed",
     )

@@ -17,7 +17,8 @@ from collections.abc import Sequence
 from stedi.contracts import Column, Contract
 from stedi.ingest.profile import Profile
 
-_TYPES = {"varchar": "JSON", "bigint": "DOUBLE", "double": "DOUBLE"}
+#: What each type is read as. Text as its JSON token shows whether it was quoted; a double shows whether an integer was whole.
+TYPES = {"varchar": "JSON", "bigint": "DOUBLE", "double": "DOUBLE"}
 #: Beyond this a double no longer holds every integer.
 _EXACT = 2**53
 
@@ -31,9 +32,9 @@ def fast_select(profiles: Sequence[Profile], contract: Contract, ingested_at: st
 
 
 def _file_select(profile: Profile, contract: Contract, ingested_at: str) -> str:
-    path = _literal(profile.file.path)
-    types = ", ".join(f"{_quoted(c.name)}: '{_TYPES[c.type]}'" for c in contract.source_columns)
-    values = ", ".join(f"{_value(c)} AS {_quoted(c.name)}" for c in contract.source_columns)
+    path = literal(profile.file.path)
+    types = ", ".join(f"{quoted(c.name)}: '{TYPES[c.type]}'" for c in contract.source_columns)
+    values = ", ".join(f"{value(c, quoted(c.name))} AS {quoted(c.name)}" for c in contract.source_columns)
     shape = "array" if profile.array else "newline_delimited"
     return (
         f'SELECT {values}, {path} AS "_source_file", row_number() OVER () AS "_source_line",'
@@ -43,28 +44,34 @@ def _file_select(profile: Profile, contract: Contract, ingested_at: str) -> str:
     )
 
 
-def _value(column: Column) -> str:
-    name = _quoted(column.name)
+def value(column: Column, name: str) -> str:
+    """The value of a column that was read under `TYPES` as `name`; null where it does not fit."""
     if column.type == "varchar":
         text = f"CAST({name} AS VARCHAR)"
         return f"CASE WHEN starts_with({text}, '\"') THEN substr({text}, 2, length({text}) - 2) END"
     if column.type == "bigint":
-        return f"CASE WHEN {name} = trunc({name}) AND abs({name}) < {_EXACT} THEN CAST({name} AS BIGINT) END"
+        return f"CASE WHEN {name} = trunc({name}) AND abs({name}) < {_EXACT} THEN try_cast({name} AS BIGINT) END"
     return f"CASE WHEN isfinite({name}) THEN {name} END"
+
+
+def quotes_of(column: Column) -> int:
+    """Quotes that a non-null field accounts for: those of its key, and those of a text."""
+    return 4 if column.type == "varchar" else 2
+
+
+def is_blank(column: Column) -> str:
+    """Whether a text holds white space alone."""
+    return f"trim({quoted(column.name)}, concat(' ', chr(9), chr(10), chr(13))) = ''"
 
 
 def accounting_select(parquet: str, contract: Contract) -> str:
     """SELECT, per file of a fast read: records, the quotes they account for, and whether a required field is missing."""
-    fields = [f"count({_quoted(c.name)}) * {4 if c.type == 'varchar' else 2}" for c in contract.source_columns]
-    missing = [f"count(*) - count({_quoted(c.name)})" for c in contract.source_columns if c.required]
-    blank = [
-        f"count_if(trim({_quoted(c.name)}, concat(' ', chr(9), chr(10), chr(13))) = '')"
-        for c in contract.source_columns
-        if c.required and c.type == "varchar"
-    ]
+    fields = [f"count({quoted(c.name)}) * {quotes_of(c)}" for c in contract.source_columns]
+    missing = [f"count(*) - count({quoted(c.name)})" for c in contract.source_columns if c.required]
+    blank = [f"count_if({is_blank(c)})" for c in contract.source_columns if c.required and c.type == "varchar"]
     return (
         f'SELECT "_source_file" AS "path", count(*) AS "records", {" + ".join(fields)} AS "quotes",'
-        f' {" + ".join(missing + blank)} AS "missing" FROM read_parquet({_literal(parquet)}) GROUP BY "_source_file"'
+        f' {" + ".join(missing + blank)} AS "missing" FROM read_parquet({literal(parquet)}) GROUP BY "_source_file"'
     )
 
 
@@ -74,9 +81,11 @@ def is_exact(profile: Profile, records: int, quotes: int, missing: int) -> bool:
     return profile.plain and in_order and quotes == profile.quotes and missing == 0
 
 
-def _quoted(name: str) -> str:
+def quoted(name: str) -> str:
+    """An identifier as SQL writes it."""
     return '"' + name.replace('"', '""') + '"'
 
 
-def _literal(text: str) -> str:
+def literal(text: str) -> str:
+    """A string as SQL writes it."""
     return "'" + text.replace("'", "''") + "'"

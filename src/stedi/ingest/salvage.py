@@ -2,7 +2,8 @@ r"""Read a dirty file line by line: keep what can be read without guessing, say 
 
 In steps, each a relation of the engine:
 
-1. `lines`      every line that holds something, as text; a line that is not UTF-8 has none.
+0. `sifted`     every line; those that are clean have been read already (`sift`).
+1. `lines`      the suspicious lines, as text; a line that is not UTF-8 has none.
 2. `scanned`    what a line holds: `objects`, read from its left up to the first that is no JSON, and the `rest` that is left.
 3. `joined`     lines without any object, joined from one that begins with `{` to before the next: a record spread over lines.
 4. `pieces`     the records that arrived: one row each, with its JSON where it has any.
@@ -20,6 +21,8 @@ from stedi.errors import DataError
 from stedi.ingest.discover import LandingFile
 from stedi.ingest.lines import line_reader
 from stedi.ingest.profile import Profile
+from stedi.ingest.read import literal, quoted
+from stedi.ingest.sift import LONGEST, sift_select
 
 #: An object with up to two levels of objects inside; RE2 has no recursion.
 _STRING = r'"(?:[^"\\]|\\.)*"'
@@ -32,21 +35,24 @@ _BETWEEN = r"[ \t\r]*(?:\[|\]|\],|,)?[ \t\r]*"
 _SPREAD = rf"(?s)^(\{{.*\}}){_BETWEEN}(?:\n{_BETWEEN})*$"
 _NO_RECORD = "('', '[', ']', '],', ',')"
 _SPACE = "concat(' ', chr(9), chr(10), chr(13))"
-#: Longer lines are quarantined unread, and quarantined text is cut after `_KEPT` bytes.
-_LONGEST, _KEPT = 64 << 20, 1 << 20
+#: Quarantined text is cut after so many bytes.
+_KEPT = 1 << 20
 
 
 def salvage(engine: Engine, profile: Profile, contract: Contract) -> None:
-    """Leave the records of a dirty file in relation `judged`: the contract's source columns, `line`, `reason` (null: read), `raw`."""
-    if not (profile.array and _cut_array(engine, profile.file)):
-        _cut_lines(engine, profile.file)
+    """Leave the records of a dirty file in two relations: the clean lines in `sifted`, and in `judged` all others.
+
+    Both have the contract's source columns and `line`; `judged` has the `reason` against a record (null: it was read) and its `raw` text.
+    """
+    if not (profile.array and _cut_array(engine, profile.file, contract)):
+        _cut_lines(engine, profile.file, contract)
     engine.keep("judged", _judged(contract))
 
 
-def _cut_array(engine: Engine, file: LandingFile) -> bool:
+def _cut_array(engine: Engine, file: LandingFile, contract: Contract) -> bool:
     """Make the elements of a file that is one JSON array the pieces, numbered by position; False where it is none."""
     packing = file.packing or "uncompressed"
-    elements = f"read_json_objects([{_literal(file.path)}], format = 'array', compression = '{packing}', hive_partitioning = false)"
+    elements = f"read_json_objects([{literal(file.path)}], format = 'array', compression = '{packing}', hive_partitioning = false)"
     try:
         engine.keep(
             "pieces",
@@ -55,15 +61,18 @@ def _cut_array(engine: Engine, file: LandingFile) -> bool:
         )
     except DataError:
         return False
+    columns = ", ".join(f"NULL AS {quoted(c.name)}" for c in contract.source_columns)
+    engine.keep("sifted", f"SELECT 0 AS line, false AS clean, {columns} WHERE FALSE")
     engine.keep("lines", "SELECT 0 AS line, NULL AS text WHERE FALSE")
     engine.keep("joined", "SELECT 0 AS line, 0 AS last_line WHERE FALSE")
     return True
 
 
-def _cut_lines(engine: Engine, file: LandingFile) -> None:
+def _cut_lines(engine: Engine, file: LandingFile, contract: Contract) -> None:
     engine.use_rows("raw_lines", line_reader(file))
-    engine.keep("lines", _lines())
+    engine.keep("sifted", sift_select(contract))
     engine.drop("raw_lines")
+    engine.keep("lines", _lines())
     engine.keep("scanned", _scanned())
     engine.keep("joined", _joined())
     engine.keep("pieces", _pieces())
@@ -71,21 +80,28 @@ def _cut_lines(engine: Engine, file: LandingFile) -> None:
 
 def salvaged_select(contract: Contract, path: str, ingested_at: str) -> str:
     """SELECT of the landing rows of the file that was salvaged last."""
-    columns = ", ".join(_quoted(c.name) for c in contract.source_columns)
-    return f"SELECT {columns}, {_provenance(path, ingested_at)} FROM judged WHERE reason IS NULL"
+    columns = ", ".join(quoted(c.name) for c in contract.source_columns)
+    place = _provenance(path, ingested_at)
+    return (
+        f"SELECT {columns}, {place} FROM sifted WHERE clean"
+        f" UNION ALL SELECT {columns}, {place} FROM judged WHERE reason IS NULL"
+    )
 
 
 def quarantine_select(feed: str, path: str, ingested_at: str) -> str:
     """SELECT of the quarantine rows of the file that was salvaged last."""
     return (
-        f'SELECT {_literal(feed)} AS "feed", reason AS "reason", raw AS "raw", {_provenance(path, ingested_at)}'
+        f'SELECT {literal(feed)} AS "feed", reason AS "reason", raw AS "raw", {_provenance(path, ingested_at)}'
         " FROM judged WHERE reason IS NOT NULL"
     )
 
 
 def counts_select() -> str:
     """SELECT of the records of the file that was salvaged last: landed, and quarantined."""
-    return "SELECT count(*) FILTER (reason IS NULL) AS landed, count(*) FILTER (reason IS NOT NULL) AS quarantined FROM judged"
+    return (
+        "SELECT (SELECT count(*) FROM sifted WHERE clean) + count(*) FILTER (reason IS NULL) AS landed,"
+        " count(*) FILTER (reason IS NOT NULL) AS quarantined FROM judged"
+    )
 
 
 def lost_lines_select() -> str:
@@ -98,17 +114,14 @@ def lost_lines_select() -> str:
 
 
 def _provenance(path: str, ingested_at: str) -> str:
-    return (
-        f'{_literal(path)} AS "_source_file", line AS "_source_line", TIMESTAMPTZ \'{ingested_at}\' AS "_ingested_at"'
-    )
+    return f'{literal(path)} AS "_source_file", line AS "_source_line", TIMESTAMPTZ \'{ingested_at}\' AS "_ingested_at"'
 
 
 def _lines() -> str:
     return f"""
-        SELECT line, raw, octet_length(raw) > {_LONGEST} AS too_long,
-          trim(CASE WHEN octet_length(raw) <= {_LONGEST} THEN try(decode(raw)) END, {_SPACE}) AS text
-        FROM raw_lines
-        WHERE octet_length(raw) > 0"""
+        SELECT line, raw, octet_length(raw) > {LONGEST} AS too_long,
+          trim(CASE WHEN octet_length(raw) <= {LONGEST} THEN try(decode(raw)) END, {_SPACE}) AS text
+        FROM sifted WHERE NOT clean"""
 
 
 def _scanned() -> str:
@@ -174,11 +187,11 @@ def _pieces() -> str:
 
 def _judged(contract: Contract) -> str:
     columns = contract.source_columns
-    tokens = ", ".join(f"{_token(c)} AS {_quoted('token ' + c.name)}" for c in columns)
-    doubles = ", ".join(f"{_spellings(c)} AS {_quoted('spellings ' + c.name)}" for c in columns)
-    values = ", ".join(f"{_value(c)} AS {_quoted(c.name)}" for c in columns)
+    tokens = ", ".join(f"{_token(c)} AS {quoted('token ' + c.name)}" for c in columns)
+    doubles = ", ".join(f"{_spellings(c)} AS {quoted('spellings ' + c.name)}" for c in columns)
+    values = ", ".join(f"{_value(c)} AS {quoted(c.name)}" for c in columns)
     reasons = " ".join(_reasons(c) for c in columns)
-    kept = ", ".join(_quoted(c.name) for c in columns)
+    kept = ", ".join(quoted(c.name) for c in columns)
     return f"""
         WITH keyed AS (
           SELECT *, json_keys(object) AS keys FROM pieces
@@ -196,20 +209,20 @@ def _judged(contract: Contract) -> str:
 
 def _spellings(column: Column) -> str:
     """The keys that mean this column: the exact ones, or those in another case where there is no exact one."""
-    exact = f"list_filter(keys, lambda k: k = {_literal(column.name)})"
-    folded = f"list_filter(keys, lambda k: lower(k) = {_literal(column.name.lower())})"
+    exact = f"list_filter(keys, lambda k: k = {literal(column.name)})"
+    folded = f"list_filter(keys, lambda k: lower(k) = {literal(column.name.lower())})"
     return f"CASE WHEN len({exact}) > 0 THEN {exact} ELSE {folded} END"
 
 
 def _token(column: Column) -> str:
     """The JSON text of the column's value; null where it is absent or null."""
-    spellings = _quoted("spellings " + column.name)
+    spellings = quoted("spellings " + column.name)
     extracted = f"CAST(json_extract(object, concat('$.\"', {spellings}[1], '\"')) AS VARCHAR)"
     return f"CASE WHEN len({spellings}) = 1 THEN nullif({extracted}, 'null') END"
 
 
 def _value(column: Column) -> str:
-    token = _quoted("token " + column.name)
+    token = quoted("token " + column.name)
     text = f"json_extract_string({token}, '$')"
     string = f"starts_with({token}, '\"')"
     trimmed = f"trim({text}, {_SPACE})"
@@ -231,9 +244,9 @@ def _value(column: Column) -> str:
 
 def _reasons(column: Column) -> str:
     """Cases of the reason, in the order in which they are told; none quotes the value."""
-    name, token = _quoted(column.name), _quoted("token " + column.name)
+    name, token = quoted(column.name), quoted("token " + column.name)
     meant = {"varchar": "a text", "bigint": "an integer", "double": "a finite number"}[column.type]
-    cases = [f"WHEN len({_quoted('spellings ' + column.name)}) > 1 THEN {_told(column, 'duplicate key')}"]
+    cases = [f"WHEN len({quoted('spellings ' + column.name)}) > 1 THEN {_told(column, 'duplicate key')}"]
     if column.required:
         cases.append(f"WHEN {token} IS NULL THEN {_told(column, 'missing')}")
     cases.append(f"WHEN {token} IS NOT NULL AND {name} IS NULL THEN {_told(column, 'not ' + meant)}")
@@ -243,12 +256,4 @@ def _reasons(column: Column) -> str:
 
 
 def _told(column: Column, text: str) -> str:
-    return _literal(f"{column.name}: {text}")
-
-
-def _quoted(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'
-
-
-def _literal(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"
+    return literal(f"{column.name}: {text}")

@@ -23,7 +23,7 @@ from stedi import clock
 from stedi.catalog.lease import writer_lease
 from stedi.catalog.runs import completed_runs, publish, recover
 from stedi.catalog.state import Run
-from stedi.catalog.tables import Commit, Tables
+from stedi.catalog.tables import Commit, Tables, catalog_explained
 from stedi.config import Settings
 from stedi.contracts import FEEDS, contracts
 from stedi.engines.duckdb import DuckDBEngine
@@ -73,7 +73,7 @@ def execute_run(
         StediError: see `stedi.errors`; nothing was published then, and nothing is left behind.
     """
     found = discover(landing)
-    with writer_lease(settings.lakehouse):
+    with writer_lease(settings.lakehouse), catalog_explained(settings.lakehouse):
         tables = Tables.create(settings.lakehouse)
         try:
             runs = completed_runs(tables)
