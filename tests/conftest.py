@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -33,3 +35,80 @@ def seed_lake(stedi_2023: Path, tmp_path_factory: pytest.TempPathFactory) -> ste
     lake = stedi.open_lakehouse(tmp_path_factory.mktemp("seed") / "lake", policy="seed")
     lake.run(stedi_2023)
     return lake
+
+
+#: The first instant of `small_feeds`, ms since the epoch.
+START_MS = 1_700_000_000_000
+
+
+def _person(name: str, serial: str, consent_ms: int | None) -> dict[str, object]:
+    customer: dict[str, object] = {
+        "customerName": name.title(),
+        "email": f"{name}@example.org",
+        "phone": "5550100",
+        "birthDay": "1990-01-01",
+        "serialNumber": serial,
+        "registrationDate": START_MS - 1_000,
+        "lastUpdateDate": START_MS - 1_000,
+    }
+    return customer if consent_ms is None else customer | {"shareWithResearchAsOfDate": consent_ms}
+
+
+@pytest.fixture(scope="session")
+def write_small_feeds() -> Callable[[Path], Path]:
+    """Writes a landing folder that can be checked by hand, and returns it.
+
+    | who | consents | device, from | instants of both |
+    | --- | --- | --- | --- |
+    | ana | before | device-a, start | 5 |
+    | bo | at the third | device-b, an hour later | 5 |
+    | cleo | never | device-c, two hours later | 4 |
+    | dee, eve | before | device-d, three hours later | the same 5: ambiguous |
+
+    Besides, one customer line is cut, and one accelerometer record has a timestamp of 123.7. So under `strict` 5 customers, 24 + 19
+    readings and 2 quarantined records arrive; 4, 18 and 8 of them are trusted; 2 sessions are assigned and 1 is ambiguous.
+    """
+
+    def write(folder: Path) -> Path:
+        hour = 3_600_000
+        visits = [("ana", "a", 0, 5), ("bo", "b", 1, 5), ("cleo", "c", 2, 4), ("dee", "d", 3, 5), ("eve", "d", 3, 5)]
+        consents = {"ana": START_MS - 1, "bo": START_MS + hour + 2_000, "dee": START_MS - 1, "eve": START_MS - 1}
+        customers = [_person(name, "reused-number", consents.get(name)) for name, *_ in visits]
+        phones = [
+            {
+                "user": f"{name}@example.org",
+                "timestamp": START_MS + hours * hour + i * 1_000,
+                "x": i / 2,
+                "y": 0.0,
+                "z": -1.0,
+            }
+            for name, _, hours, instants in visits
+            for i in range(instants)
+        ]
+        devices = [
+            {
+                "sensorReadingTime": START_MS + hours * hour + i * 1_000,
+                "serialNumber": f"device-{device}",
+                "distanceFromObject": i,
+            }
+            for name, device, hours, instants in visits
+            if name != "eve"
+            for i in range(instants)
+        ]
+        for feed, records, broken in (
+            ("customer", customers, '{"customerName": "Fay", "email": "fay@example.org", "pho'),
+            ("accelerometer", phones, '{"user": "ana@example.org", "timestamp": 123.7, "x": 0, "y": 0, "z": 0}'),
+            ("step_trainer", devices, ""),
+        ):
+            path = folder / feed / "2023" / f"{feed}.json"
+            path.parent.mkdir(parents=True)
+            path.write_text("".join(json.dumps(record) + "\n" for record in records) + broken, "utf-8")
+        return folder
+
+    return write
+
+
+@pytest.fixture
+def small_feeds(tmp_path: Path, write_small_feeds: Callable[[Path], Path]) -> Path:
+    """A landing folder as `write_small_feeds` describes it, to be changed at will."""
+    return write_small_feeds(tmp_path / "feeds")

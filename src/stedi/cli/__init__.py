@@ -5,10 +5,10 @@ Only typer is imported to parse arguments and to print help; engines, catalog an
 
 from __future__ import annotations
 
-import io
 import os
 import sys
 from collections.abc import Sequence
+from typing import TextIO
 
 import typer
 
@@ -68,12 +68,17 @@ def run_cli(arguments: Sequence[str]) -> int:
     return 0
 
 
+def _stream(given: TextIO | None, descriptor: int) -> TextIO:
+    """A stream that prints any text and is always buffered: with PYTHONUNBUFFERED, what a full disk does not take is lost unnoticed."""
+    if given is None:  # closed by whoever started us
+        return open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123 - for the life of the process
+    return open(descriptor, "w", encoding=given.encoding, errors="backslashreplace", closefd=False)
+
+
 def main() -> None:
     """Entry point of the program. Leaves without tearing the interpreter down, which would take a quarter of a second."""
     failures.notice_signals()
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")
+    sys.stdout, sys.stderr = _stream(sys.stdout, 1), _stream(sys.stderr, 2)
     code = run_cli(sys.argv[1:])
     for stream in (sys.stdout, sys.stderr):
         try:

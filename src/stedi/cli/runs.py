@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from stedi.cli.options import AsJson, LakehouseDir, examples, opened
-from stedi.cli.output import Grid, emit, iso, snapshot_ids, when
+from stedi.cli.output import Grid, emit, iso, note, snapshot_ids, when
 
 if TYPE_CHECKING:
     from stedi.catalog.state import Run
@@ -65,7 +65,10 @@ def runs(lakehouse: LakehouseDir = None, as_json: AsJson = False) -> None:
         (str(run.run), when(run.finished_at), run.policy, f"{_seconds(run):.1f}", *_sums(run.report)) for run in found
     ]
     columns = (">run", "published (UTC)", "policy", ">seconds", ">files", ">landed", ">quarantined", ">withheld")
-    emit({"lakehouse": str(lake.folder), "runs": [_facts(run) for run in found]}, Grid(columns, rows), as_json=as_json)
+    facts = {"lakehouse": str(lake.folder), "runs": [_facts(run) for run in found]}
+    emit(facts, *([Grid(columns, rows)] if rows else []), as_json=as_json)
+    if not found and not as_json:
+        note("nothing was published here yet: `stedi run --landing DIR` makes the first run")
 
 
 def _facts(run: Run) -> dict[str, Any]:

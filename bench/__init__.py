@@ -1,0 +1,1 @@
+"""Every figure that the README quotes, reproducible with one command: `make bench`."""
