@@ -73,8 +73,8 @@ def load_settings(overrides: dict[str, Any] | None = None, folder: Path | None =
         problem = error.errors()[0]
         name = ".".join(str(part) for part in problem["loc"])
         raise ConfigError(
-            f"setting {name}: {problem['msg'].lower()}",
-            where=str(file),
+            f"setting {name}: {problem['msg']}",
+            where=str(file) if file.is_file() else None,
             hint="docs/reference/settings.md lists all settings",
         ) from None
 

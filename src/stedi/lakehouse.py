@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
@@ -162,8 +163,7 @@ class Lakehouse:
         """Every table as of the run, landing zone first."""
         runs = self._published().runs
         run = _found(runs, self._as_of)
-        feeds = [feed for earlier in runs if earlier.run <= run.run for feed in earlier.report["feeds"].values()]
-        rows = {**run.report["rows"], "landed_files": sum(feed["files"] for feed in feeds), "runs": len(runs)}
+        rows = {**run.report["rows"], "landed_files": run.report["landedFiles"], "runs": len(runs)}
         return [
             TableInfo(c.name, c.zone, rows.get(c.name, 0), run.snapshots.get(c.name), run.run, run.finished_at)
             for c in contracts(run.policy).values()
@@ -209,17 +209,18 @@ class Lakehouse:
         files = (
             state.files if run is state.runs[-1] else self._planned_files(run, [contract.name for contract in asked])
         )
-        engine = DuckDBEngine(None, self._settings.memory_limit, self._settings.threads)
-        try:
-            for contract in asked:
-                engine.use_files(contract.name, files[contract.name], contract)
-            yield engine.query_untrusted(sql, [path for contract in asked for path in files[contract.name]])
-        finally:
-            engine.close()
+        with tempfile.TemporaryDirectory(prefix="stedi-") as scratch:
+            engine = DuckDBEngine(Path(scratch), self._settings.memory_limit, self._settings.threads)
+            try:
+                for contract in asked:
+                    engine.use_files(contract.name, files[contract.name], contract)
+                yield engine.query_untrusted(sql, [path for contract in asked for path in files[contract.name]])
+            finally:
+                engine.close()
 
     def _published(self) -> Published:
         """The published state; the catalog is loaded only where it alone knows."""
-        from stedi.catalog.published import Published, read_published
+        from stedi.catalog.published import read_published
 
         folder = self._settings.lakehouse
         if state := read_published(folder):
@@ -229,7 +230,7 @@ class Lakehouse:
 
         tables = Tables.open(folder)
         try:
-            return published_state(tables) or Published([], {})
+            return published_state(tables)
         finally:
             tables.close()
 

@@ -130,6 +130,18 @@ def test_a_file_name_with_wildcards_is_that_file_alone(feeds: Path, tmp_path: Pa
     assert rows(lake, "accelerometer_landing") == 3
 
 
+def test_links_are_followed_once_and_other_files_are_counted(feeds: Path, tmp_path: Path) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere/linked.json").write_text(reading("ann@test.com", 40))
+    (feeds / "accelerometer/link").symlink_to(tmp_path / "elsewhere")
+    (feeds / "accelerometer/loop").symlink_to(feeds / "accelerometer")
+    (feeds / "accelerometer/notes.txt").write_text("no feed")
+    lake = stedi.open_lakehouse(tmp_path / "lake")
+    result = lake.run(feeds)
+    assert result.report["feeds"]["accelerometer"]["landed"] == 3
+    assert result.report["otherFiles"] == 1
+
+
 def test_lines_are_numbered_across_a_large_file(feeds: Path, tmp_path: Path) -> None:
     """Line numbers come from the order of reading; 400,000 lines are read by several threads."""
     with (feeds / "accelerometer/large.json").open("w") as out:

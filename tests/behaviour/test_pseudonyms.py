@@ -73,6 +73,31 @@ def test_a_lost_key_stops_the_run_until_new_pseudonyms_are_accepted(feeds: Path,
     assert len(before) == len(after)
 
 
+def test_a_new_key_takes_its_place_only_when_a_run_with_it_is_published(feeds: Path, tmp_path: Path) -> None:
+    lake = stedi.open_lakehouse(tmp_path / "lake")
+    lake.run(feeds)
+    old = (tmp_path / "lake.key").read_text()
+
+    def stop(step: str, done: int, total: int) -> None:
+        if step == "publishing":
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        lake.run(feeds, new_key=True, progress=stop)
+    assert (tmp_path / "lake.key").read_text() == old
+    assert lake.run(feeds).run is None
+    for _ in range(2):
+        lake.run(feeds, new_key=True)
+    kept = {path.read_text() for path in tmp_path.glob("lake.key*")}
+    assert old in kept
+    assert len(kept) == 3
+
+
+def test_a_key_inside_the_lakehouse_is_refused(feeds: Path, tmp_path: Path) -> None:
+    with pytest.raises(stedi.ConfigError, match="inside the lakehouse"):
+        stedi.open_lakehouse(tmp_path / "lake", pseudonym_key=tmp_path / "lake" / "a.key").run(feeds)
+
+
 def test_a_key_that_others_can_read_or_that_is_damaged_is_refused(feeds: Path, tmp_path: Path) -> None:
     lake = stedi.open_lakehouse(tmp_path / "lake")
     (tmp_path / "lake.key").write_text("33" * 32)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import cast
 
 import pyarrow as pa
@@ -60,15 +61,16 @@ def publish(tables: Tables, run: Run) -> None:
     added = pa.table(row).cast(earlier.schema)
     tables.write_rows("runs", pa.concat_tables([earlier, added]), str(path))
     tables.commit(contract, Commit(add=(str(path),), remove=tuple(tables.files("runs", head))), run.token)
-    if state := published_state(tables):
+    state = published_state(tables)
+    with suppress(OSError):  # the run is published; without this file readers ask the catalog
         write_published(tables.folder, tables.load("runs").metadata_location, state)
 
 
-def published_state(tables: Tables) -> Published | None:
-    """What readers see, from the catalog itself; None where nothing was ever published."""
+def published_state(tables: Tables) -> Published:
+    """What readers see, from the catalog itself; no runs where nothing was ever published."""
     runs = completed_runs(tables)
     if not runs:
-        return None
+        return Published([], {})
     files = {name: tables.files(name, snapshot) for name, snapshot in runs[-1].snapshots.items()}
     return Published(runs, {**files, "runs": tables.files("runs", tables.head("runs"))})
 

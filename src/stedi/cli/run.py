@@ -25,6 +25,7 @@ FIELDS = {
     "plan.unchanged": "number of landing files that need not be looked at",
     "plan.vanished": "number of landing files that were read once and are gone; what they brought stays",
     "plan.missingFeeds[]": "feeds without any file",
+    "plan.otherFiles": "files in the folders of the feeds that have other endings, and are not read",
     "plan.rebuild[]": "why the derived tables are built; empty where the lakehouse is up to date",
     "upToDate": "true where nothing was to be done",
     "run": "number of the run that was published; null where none was",
@@ -146,6 +147,10 @@ def _reasons(reasons: Any) -> str:
 
 
 def _tell_missing(plan: dict[str, Any]) -> None:
+    if plan["otherFiles"]:
+        note(
+            f"note: {counted(plan['otherFiles'], 'file')} in the folders of the feeds have other endings, and are not read"
+        )
     for feed in plan["missingFeeds"]:
         note(f"note: no file of the feed {feed}: looked for {feed}/**/*.json, .jsonl, .ndjson, each also .gz or .zst")
 

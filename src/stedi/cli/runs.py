@@ -19,6 +19,8 @@ REPORT_FIELDS = {
     "unchangedFiles": "landing files that need not be looked at",
     "vanishedFiles": "landing files that were read once and are gone; what they brought stays",
     "missingFeeds[]": "feeds without any file",
+    "landedFiles": "rows of the table landed_files after the run",
+    "otherFiles": "files in the folders of the feeds that have other endings, and are not read",
     "feeds.FEED.files": "landing files read in this run",
     "feeds.FEED.landed": "records of those files that went to the landing table",
     "feeds.FEED.quarantined": "records of those files that went to the quarantine",

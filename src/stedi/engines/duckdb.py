@@ -30,6 +30,8 @@ _TYPES = {
 #: DuckDB errors that speak of the SQL alone, which the user wrote; all others may quote data.
 _ABOUT_SQL = (duckdb.ParserException, duckdb.BinderException, duckdb.CatalogException, duckdb.SyntaxException)
 
+_MORE_MEMORY = "raise memory_limit in stedi.toml, or free disk space where the engine spills"
+
 
 def quoted(name: str) -> str:
     """An identifier as SQL writes it."""
@@ -55,15 +57,14 @@ class DuckDBEngine:
         threads: worker threads; all cores where None.
     """
 
-    def __init__(self, scratch: Path | None, memory_limit: str | None = None, threads: int | None = None) -> None:
+    def __init__(self, scratch: Path, memory_limit: str | None = None, threads: int | None = None) -> None:
         options: dict[str, str | bool | int | float | list[str]] = {
             "autoinstall_known_extensions": False,
             "autoload_known_extensions": False,
             "python_enable_replacements": False,
             "preserve_insertion_order": False,
+            "temp_directory": str(scratch),
         }
-        if scratch is not None:
-            options["temp_directory"] = str(scratch)
         if memory_limit is not None:
             options["memory_limit"] = memory_limit
         if threads is not None:
@@ -145,10 +146,7 @@ def _translated(doing: str) -> Iterator[None]:
 def _meaning(error: duckdb.Error, doing: str) -> StediError:
     text = str(error)
     if isinstance(error, duckdb.OutOfMemoryException):
-        return EngineError(
-            f"{doing}: out of memory",
-            hint="raise memory_limit in stedi.toml, or free disk space where the engine spills",
-        )
+        return EngineError(f"{doing}: out of memory", hint=_MORE_MEMORY)
     if "No space left" in text or "disk quota" in text.lower() or "Could not write" in text:
         return StorageError(f"{doing}: the disk is full or cannot be written", hint="free some space and run again")
     if isinstance(error, duckdb.InvalidInputException | duckdb.ConversionException | duckdb.OutOfRangeException):
@@ -186,6 +184,8 @@ def _user_sql() -> Iterator[None]:
         raise QueryError(
             str(error).strip(), hint="`stedi tables` lists the tables, `stedi show TABLE` their columns"
         ) from None
+    except duckdb.OutOfMemoryException:
+        raise QueryError("the query ran out of memory", hint=_MORE_MEMORY) from None
     except duckdb.Error as error:
         raise QueryError(
             f"the query failed while it ran ({type(error).__name__})",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -32,18 +32,27 @@ class LandingFile:
         return _PACKINGS.get(Path(self.path).suffix.lower())
 
 
-def discover(landing: Path) -> list[LandingFile]:
-    """All landing files, by feed and path. Files that begin with a dot or an underscore are not data.
+@dataclass(frozen=True)
+class LandingArea:
+    """What lies in a landing area: its landing files, by feed and path, and the number of other files, which are not read."""
+
+    files: tuple[LandingFile, ...]
+    others: int
+
+
+def discover(landing: Path) -> LandingArea:
+    """Find all landing files. Files and folders that begin with a dot or an underscore are not looked at; links are followed.
 
     Raises:
-        LandingError: the folder is missing, or holds no file of any feed.
+        LandingError: the folder is missing, or holds no file of any feed, or something in it cannot be read.
     """
     if not landing.is_dir():
         raise LandingError(
             "the landing folder does not exist", where=str(landing), hint="check the path given to --landing"
         )
-    found = [file for feed in FEEDS for file in _files_of(landing / feed, feed)]
-    if not found:
+    paths = [(feed, path) for feed in FEEDS for path in _paths(landing / feed)]
+    files = tuple(_landing_file(feed, path) for feed, path in paths if _is_data(path.name.lower()))
+    if not files:
         feeds = ", ".join(f"{feed}/" for feed in FEEDS)
         endings = ", ".join(ENDINGS)
         raise LandingError(
@@ -51,7 +60,7 @@ def discover(landing: Path) -> list[LandingFile]:
             where=str(landing),
             hint="point --landing at the folder that holds the folders of the feeds",
         )
-    return found
+    return LandingArea(files, len(paths) - len(files))
 
 
 def missing_feeds(files: Sequence[LandingFile]) -> list[str]:
@@ -59,15 +68,15 @@ def missing_feeds(files: Sequence[LandingFile]) -> list[str]:
     return [feed for feed in FEEDS if not any(file.feed == feed for file in files)]
 
 
-def _files_of(folder: Path, feed: str) -> list[LandingFile]:
-    found = []
-    for parent, folders, names in os.walk(folder, onerror=_unreadable):
-        folders[:] = sorted(name for name in folders if not name.startswith((".", "_")))
-        for name in sorted(names):
-            path = Path(parent, name).absolute()
-            if not name.startswith((".", "_")) and _is_data(name.lower()):
-                found.append(_landing_file(feed, path))
-    return found
+def _paths(folder: Path) -> Iterator[Path]:
+    """All visible files at any depth, sorted. A folder that can be reached in two ways is looked at once."""
+    seen: set[str] = set()
+    for parent, folders, names in os.walk(folder, onerror=_unreadable, followlinks=True):
+        real = os.path.realpath(parent)
+        folders[:] = [] if real in seen else sorted(name for name in folders if not name.startswith((".", "_")))
+        if real not in seen:
+            yield from (Path(parent, name).absolute() for name in sorted(names) if not name.startswith((".", "_")))
+        seen.add(real)
 
 
 def _landing_file(feed: str, path: Path) -> LandingFile:

@@ -61,7 +61,7 @@ def quotes_of(column: Column) -> int:
 
 def is_blank(column: Column) -> str:
     """Whether a text holds white space alone."""
-    return f"trim({quoted(column.name)}, concat(' ', chr(9), chr(10), chr(13))) = ''"
+    return f"regexp_full_match({quoted(column.name)}, '[ \\t\\r\\n]*')"
 
 
 def accounting_select(parquet: str, contract: Contract) -> str:

@@ -28,10 +28,10 @@ def sift_select(contract: Contract) -> str:
     filled = "".join(f" AND NOT {read.is_blank(c)}" for c in columns if c.required and c.type == "varchar")
     return f"""
         WITH texts AS (
-          SELECT line, raw, rtrim(CASE WHEN octet_length(raw) <= {LONGEST} THEN try(decode(raw)) END, concat(' ', chr(9), chr(13))) AS t
-          FROM raw_lines
+          SELECT line, raw, CASE WHEN octet_length(raw) <= {LONGEST} THEN try(decode(raw)) END AS t FROM raw_lines
         ), parsed AS (
-          SELECT line, raw, CASE WHEN ends_with(t, ',') THEN left(t, -1) ELSE t END AS u,
+          SELECT line, raw,
+            CASE WHEN ends_with(t, '}}') THEN t WHEN ends_with(t, ',') OR ends_with(t, chr(13)) THEN left(t, -1) END AS u,
             CASE WHEN starts_with(u, '{{') AND json_valid(u) THEN from_json(u, '{types}') END AS r
           FROM texts
         ), fields AS (

@@ -31,14 +31,22 @@ def load_key(file: Path, known_id: str | None) -> bytes:
     Raises:
         PseudonymKeyError: the key is missing although pseudonyms exist, or is another one, damaged, or open to others.
     """
+    _finish_change(file, known_id)
     if not file.exists():
         if known_id is not None:
-            raise PseudonymKeyError(
-                "the pseudonym key of this lakehouse is missing",
-                where=str(file),
-                hint="restore it from a backup; or accept new pseudonyms for everybody with `stedi run --new-key`",
-            )
-        return create_key(file)
+            raise _missing(file)
+        _write(file)
+    return check_key(file, known_id)
+
+
+def check_key(file: Path, known_id: str | None) -> bytes:
+    """The key in an existing `file`. Changes nothing.
+
+    Raises:
+        PseudonymKeyError: as `load_key`.
+    """
+    if not file.exists():
+        raise _missing(file)
     if file.stat().st_mode & 0o077:
         raise PseudonymKeyError("the pseudonym key can be read by others", where=str(file), hint=f"chmod 600 {file}")
     key = _parsed(file)
@@ -51,10 +59,35 @@ def load_key(file: Path, known_id: str | None) -> bytes:
     return key
 
 
-def create_key(file: Path) -> bytes:
-    """Make a new key; an old one is kept beside it as `.old`, for nothing is more final than a lost key."""
+def prepare_new_key(file: Path) -> bytes:
+    """Make a new key beside the one in use. It takes its place with `adopt_new_key`, once a run with it is published."""
+    _waiting(file).unlink(missing_ok=True)
+    return _write(_waiting(file))
+
+
+def adopt_new_key(file: Path) -> None:
+    """Put the prepared key in the place of the old one, which is kept as `.old-<id>`: nothing is more final than a lost key."""
     if file.exists():
-        file.replace(file.with_name(file.name + ".old"))
+        file.replace(file.with_name(f"{file.name}.old-{key_id(_parsed(file))}"))
+    _waiting(file).replace(file)
+
+
+def _finish_change(file: Path, known_id: str | None) -> None:
+    """A run with a new key was killed: the new one holds if that run was published, else the old one."""
+    waiting = _waiting(file)
+    if not waiting.exists():
+        return
+    if known_id is not None and key_id(_parsed(waiting)) == known_id:
+        adopt_new_key(file)
+    else:
+        waiting.unlink()
+
+
+def _waiting(file: Path) -> Path:
+    return file.with_name(file.name + ".new")
+
+
+def _write(file: Path) -> bytes:
     file.parent.mkdir(parents=True, exist_ok=True)
     key = secrets.token_bytes(_BYTES)
     handle = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
@@ -63,6 +96,14 @@ def create_key(file: Path) -> bytes:
         out.flush()
         os.fsync(out.fileno())
     return key
+
+
+def _missing(file: Path) -> PseudonymKeyError:
+    return PseudonymKeyError(
+        "the pseudonym key of this lakehouse is missing",
+        where=str(file),
+        hint="restore it from a backup; or accept new pseudonyms for everybody with `stedi run --new-key`",
+    )
 
 
 def key_id(key: bytes) -> str:

@@ -13,6 +13,7 @@ import os
 import re
 import shutil
 import sys
+import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib import metadata
@@ -102,7 +103,7 @@ def _check_engine() -> Check:
     try:
         from stedi.engines.duckdb import DuckDBEngine
 
-        engine = DuckDBEngine(None)
+        engine = DuckDBEngine(Path(tempfile.gettempdir()))
         engine.query("SELECT 1")
         engine.close()
     except (ImportError, StediError) as error:
@@ -142,7 +143,7 @@ def _check_tables(tables: Tables, run: Run) -> Iterator[Check]:
     """The published snapshot of every table: its metadata can be read, its files are there, and hold as many rows as were published."""
     from stedi.engines.duckdb import DuckDBEngine
 
-    engine = DuckDBEngine(None)
+    engine = DuckDBEngine(Path(tempfile.gettempdir()))
     planned: dict[str, list[str]] = {}
     rows = 0
     try:
@@ -227,13 +228,13 @@ def _check_writable(folder: Path) -> Check:
 
 
 def _check_key(settings: Settings, runs: list[Run]) -> Check:
-    from stedi.privacy.pseudonyms import load_key
+    from stedi.privacy.pseudonyms import check_key
 
     file = settings.key_file
     if not runs and not file.exists():
         return Check("pseudonym key", "ok", "the first run makes it")
     try:
-        load_key(file, runs[-1].report["keyId"] if runs else None)
+        check_key(file, runs[-1].report["keyId"] if runs else None)
     except StediError as error:
         return _problem("pseudonym key", error)
     if file.resolve().is_relative_to(settings.lakehouse.resolve()):

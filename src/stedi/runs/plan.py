@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
-from stedi.ingest.discover import LandingFile, missing_feeds
+from stedi.ingest.discover import LandingArea, LandingFile, missing_feeds
 
 
 @dataclass(frozen=True)
@@ -31,6 +31,7 @@ class Plan:
         unchanged: number of files that need not be looked at.
         vanished: number of files that were read once and are gone; what they brought stays.
         missing_feeds: feeds without any file.
+        others: number of files in the folders of the feeds that are no landing files, by their names; they are not read.
         rebuild: why the derived tables are built; empty where nothing is to be done.
     """
 
@@ -39,6 +40,7 @@ class Plan:
     unchanged: int
     vanished: int
     missing_feeds: tuple[str, ...]
+    others: int
     rebuild: tuple[str, ...]
 
     @property
@@ -54,12 +56,13 @@ class Plan:
             "unchanged": self.unchanged,
             "vanished": self.vanished,
             "missingFeeds": list(self.missing_feeds),
+            "otherFiles": self.others,
             "rebuild": list(self.rebuild),
         }
 
 
 def make_plan(
-    found: Sequence[LandingFile],
+    landing: LandingArea,
     known: Mapping[str, KnownFile],
     last_fingerprint: str | None,
     fingerprint: str,
@@ -69,20 +72,21 @@ def make_plan(
     """Decide what to do from what lies in the landing area and what was read before.
 
     Args:
-        found: the landing files.
+        landing: what lies in the landing area.
         known: files read by earlier runs, by path.
         last_fingerprint: of the last completed run; None for the first.
         fingerprint: of this run.
         full: rebuild even if nothing changed.
     """
+    found = landing.files
     new = tuple(file for file in found if file.path not in known)
     touched = tuple(file for file in found if file.path in known and _differs(file, known[file.path]))
     paths = {file.path for file in found}
     reasons = []
     if new:
-        reasons.append(f"{len(new)} new landing files")
+        reasons.append(f"{len(new)} new landing file{'s' * (len(new) > 1)}")
     if touched:
-        reasons.append(f"{len(touched)} landing files with another size or time")
+        reasons.append(f"{len(touched)} landing file{'s' * (len(touched) > 1)} with another size or time")
     if last_fingerprint is None:
         reasons.append("the first run")
     elif last_fingerprint != fingerprint:
@@ -95,6 +99,7 @@ def make_plan(
         unchanged=len(found) - len(new) - len(touched),
         vanished=sum(path not in paths for path in known),
         missing_feeds=tuple(missing_feeds(found)),
+        others=landing.others,
         rebuild=tuple(reasons),
     )
 

@@ -27,10 +27,10 @@ from stedi.catalog.tables import Commit, Tables, catalog_explained
 from stedi.config import Settings
 from stedi.contracts import FEEDS, contracts
 from stedi.engines.duckdb import DuckDBEngine
-from stedi.errors import StorageError
+from stedi.errors import ConfigError, StorageError
 from stedi.ingest.discover import discover
 from stedi.privacy.policy import fingerprint
-from stedi.privacy.pseudonyms import create_key, key_id, load_key
+from stedi.privacy.pseudonyms import adopt_new_key, check_key, key_id, load_key, prepare_new_key
 from stedi.runs.audit import check_accounting, check_tables, require
 from stedi.runs.plan import KnownFile, Plan, make_plan
 from stedi.runs.stage import DERIVED, Progress, Stager
@@ -56,10 +56,14 @@ def plan_run(settings: Settings, landing: Path, *, full: bool = False) -> Plan:
     try:
         runs = completed_runs(tables)
         last = runs[-1] if runs else None
-        key = settings.key_file
-        mark = key_id(load_key(key, None)) if key.exists() else "no key"
+        known_key = _known_key(runs)
+        key = (
+            ""
+            if known_key is None and not settings.key_file.exists()
+            else key_id(check_key(settings.key_file, known_key))
+        )
         known = known_files(tables, last)
-        return make_plan(found, known, last.fingerprint if last else None, fingerprint(settings, mark), full=full)
+        return make_plan(found, known, last.fingerprint if last else None, fingerprint(settings, key), full=full)
     finally:
         tables.close()
 
@@ -73,20 +77,24 @@ def execute_run(
         StediError: see `stedi.errors`; nothing was published then, and nothing is left behind.
     """
     found = discover(landing)
+    _check_key_place(settings)
     with writer_lease(settings.lakehouse), catalog_explained(settings.lakehouse):
         tables = Tables.create(settings.lakehouse)
         try:
             runs = completed_runs(tables)
             recover(tables, runs)
             last = runs[-1] if runs else None
-            key = create_key(settings.key_file) if new_key else load_key(settings.key_file, _known_key(runs))
+            key = prepare_new_key(settings.key_file) if new_key else load_key(settings.key_file, _known_key(runs))
             mark = fingerprint(settings, key_id(key))
             known = known_files(tables, last)
             plan = make_plan(found, known, last.fingerprint if last else None, mark, full=full)
             if plan.nothing_to_do:
                 return plan, None
             with _cleaned_up(tables) as token:
-                return plan, _Execution(tables, settings, landing, token, last).run(plan, known, key, mark, progress)
+                run = _Execution(tables, settings, landing, token, last).run(plan, known, key, mark, progress)
+            if new_key:
+                adopt_new_key(settings.key_file)
+            return plan, run
         finally:
             tables.close()
 
@@ -162,6 +170,7 @@ class _Execution:
 
     def _report(self, plan: Plan, stager: Stager, withheld: dict[str, dict[str, int]], mark: str) -> dict[str, Any]:
         files = stager.staged.files
+        earlier = self._last.report["landedFiles"] if self._last else 0
         feeds = {
             feed: {
                 "files": len(mine := [f for f in files if f.feed == feed]),
@@ -176,8 +185,10 @@ class _Execution:
             "reasons": list(plan.rebuild),
             "unchangedFiles": plan.unchanged,
             "vanishedFiles": plan.vanished,
+            "otherFiles": plan.others,
             "missingFeeds": list(plan.missing_feeds),
             "feeds": feeds,
+            "landedFiles": earlier + len(files) + len(stager.staged.noted),
             "rows": stager.staged.rows,
             "withheld": withheld,
             "steps": self._steps,
@@ -202,6 +213,16 @@ def known_files(tables: Tables, run: Run | None) -> dict[str, KnownFile]:
         )
         for row in rows
     }
+
+
+def _check_key_place(settings: Settings) -> None:
+    """Who hands on a copy of the lakehouse must not hand on the key with it."""
+    if settings.key_file.absolute().is_relative_to(settings.lakehouse.absolute()):
+        raise ConfigError(
+            "the pseudonym key lies inside the lakehouse",
+            where=str(settings.key_file),
+            hint="set pseudonym_key to a file outside of it",
+        )
 
 
 def _known_key(runs: list[Run]) -> str | None:

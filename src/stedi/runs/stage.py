@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from operator import itemgetter
 from pathlib import Path
 
 from stedi.catalog.tables import Commit, Tables
@@ -190,7 +191,9 @@ class Stager:
         found = {}
         for feed in FEEDS:
             rows = self._engine.query(model(f"withheld_{feed}", self._settings.policy)).to_pylist()
-            found[feed] = {row["reason"]: row["records"] for row in rows if row["records"]}
+            found[feed] = {
+                row["reason"]: row["records"] for row in sorted(rows, key=itemgetter("reason")) if row["records"]
+            }
         return found
 
     def _show(self, contract: Contract, files: list[str]) -> None:

@@ -1,0 +1,49 @@
+"""`stedi runs`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from stedi.cli.runs import FIELDS
+
+
+def test_tells_what_each_run_read_and_withheld(cli, small_lake: Path) -> None:
+    head, line = cli("runs", "--lakehouse", small_lake).out.splitlines()
+    assert head.split() == [
+        "run",
+        "published",
+        "(UTC)",
+        "policy",
+        "seconds",
+        "files",
+        "landed",
+        "quarantined",
+        "withheld",
+    ]
+    number, _, _, policy, _, *counts = line.split()
+    assert (number, policy) == ("1", "strict")
+    assert counts == [
+        "3",
+        "48",
+        "2",
+        "18",
+    ]  # 1 customer, 6 phone and 11 device records have no place in a trusted table
+
+
+def test_json_holds_the_complete_report(cli, undocumented, small_lake: Path) -> None:
+    facts = cli("runs", "--lakehouse", small_lake, "--json").facts
+    (run,) = facts["runs"]
+    assert run["report"]["withheld"]["step_trainer"] == {
+        "ambiguous session": 5,
+        "before consent": 2,
+        "unmatched session": 4,
+    }
+    assert set(run["snapshots"]) >= {"customer_landing", "machine_learning_curated"}
+    assert [step["step"] for step in run["report"]["steps"]] == ["land", "derive", "count", "audit", "commit"]
+    assert undocumented(facts, FIELDS) == set()
+
+
+def test_runs_are_listed_oldest_first(cli, small_feeds: Path) -> None:
+    cli("run", "--landing", small_feeds)
+    cli("run", "--landing", small_feeds, "--policy", "seed")
+    assert [(run["run"], run["policy"]) for run in cli("runs", "--json").facts["runs"]] == [(1, "strict"), (2, "seed")]

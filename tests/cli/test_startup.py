@@ -1,0 +1,55 @@
+"""Starting is quick because nothing heavy is imported before it is used. What is imported is checked, not the time it takes."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+HEAVY = {
+    "duckdb",
+    "numpy",
+    "pandas",
+    "polars",
+    "pyarrow",
+    "pydantic",
+    "pyiceberg",
+    "rich",
+    "sqlalchemy",
+    "sqlglot",
+    "yaml",
+}
+LIST = "import sys; from stedi.cli import run_cli; run_cli(sys.argv[1:]); print(*sys.modules, file=sys.stderr)"
+
+
+def imported(*arguments: str) -> set[str]:
+    """Packages that a command imports."""
+    done = subprocess.run([sys.executable, "-c", LIST, *arguments], capture_output=True, text=True, check=True)
+    return {name.partition(".")[0] for name in done.stderr.splitlines()[-1].split()}
+
+
+@pytest.mark.parametrize("arguments", [("--help",), ("run", "--help"), ("--version",), ("nosuch",)])
+def test_help_imports_nothing_heavy(arguments: tuple[str, ...]) -> None:
+    assert imported(*arguments) & HEAVY == set()
+
+
+@pytest.mark.parametrize("command", ["tables", "runs"])
+def test_what_only_lists_imports_no_engine_and_no_catalog(small_lake: Path, command: str) -> None:
+    assert imported(command, "--lakehouse", str(small_lake)) & HEAVY <= {"pydantic", "yaml"}
+
+
+def test_reading_rows_imports_no_catalog(small_lake: Path) -> None:
+    assert (
+        imported("query", "FROM runs", "--lakehouse", str(small_lake))
+        & {"pyiceberg", "sqlalchemy", "sqlglot", "pandas"}
+        == set()
+    )
+
+
+def test_importing_stedi_imports_nothing_heavy() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", "import sys, stedi; print(*sys.modules)"], capture_output=True, text=True, check=True
+    )
+    assert {name.partition(".")[0] for name in done.stdout.split()} & HEAVY == set()
