@@ -29,7 +29,7 @@ docs: setup ## Write docs/reference anew from the code
 	@$(RUN) python docs/generate.py
 
 bench: setup ## The figures that the README quotes
-	@$(RUN) python -m bench
+	@UV_PROJECT_ENVIRONMENT=.venv-bench $(RUN) --no-default-groups python -m bench
 
 clean:
 	rm -rf .venv .venv-duckdb1 .venv-contracts .uv demo bench/out .coverage* .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -4,8 +4,12 @@ set -euo pipefail
 rm -rf demo
 mkdir demo
 cd demo
-say() { printf '\n\033[1m$ %s\033[0m\n' "$*"; }
-step() { say stedi "$@"; stedi "$@"; }
+bold='' plain=''
+if [ -t 1 ]; then bold=$'\033[1m' plain=$'\033[0m'; fi
+step() {
+  printf '\n%s$ stedi %s%s\n' "$bold" "$*" "$plain"
+  stedi "$@"
+}
 
 step simulate feeds --customers 1000 --seed 7
 step run --landing feeds

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import duckdb
 
+from stedi.engines.sql import listed, literal, quoted
 from stedi.errors import DataError, EngineError, QueryError, StediError, StorageError
 
 if TYPE_CHECKING:
@@ -31,21 +32,6 @@ _TYPES = {
 _ABOUT_SQL = (duckdb.ParserException, duckdb.BinderException, duckdb.CatalogException, duckdb.SyntaxException)
 
 _MORE_MEMORY = "raise memory_limit in stedi.toml, or free disk space where the engine spills"
-
-
-def quoted(name: str) -> str:
-    """An identifier as SQL writes it."""
-    return '"' + name.replace('"', '""') + '"'
-
-
-def literal(text: str) -> str:
-    """A string as SQL writes it."""
-    return "'" + text.replace("'", "''") + "'"
-
-
-def files_list(files: Sequence[str]) -> str:
-    """A list of file names as SQL writes it."""
-    return "[" + ", ".join(literal(f) for f in files) + "]"
 
 
 class DuckDBEngine:
@@ -76,7 +62,7 @@ class DuckDBEngine:
     def use_files(self, name: str, files: Sequence[str], contract: Contract) -> None:
         if files:
             columns = ", ".join(quoted(c.name) for c in contract.columns)
-            source = f"SELECT {columns} FROM read_parquet({files_list(files)}, hive_partitioning = false)"
+            source = f"SELECT {columns} FROM read_parquet([{listed(files)}], hive_partitioning = false)"
         else:
             columns = ", ".join(f"CAST(NULL AS {_TYPES[c.type]}) AS {quoted(c.name)}" for c in contract.columns)
             source = f"SELECT {columns} WHERE FALSE"
@@ -114,7 +100,7 @@ class DuckDBEngine:
 
     def query_untrusted(self, select: str, allowed_files: Sequence[str]) -> pa.RecordBatchReader:
         with _translated("sealing the engine"):
-            self._con.execute(f"SET allowed_paths = {files_list(allowed_files)}")
+            self._con.execute(f"SET allowed_paths = [{listed(allowed_files)}]")
             self._con.execute("SET enable_external_access = false")
             self._con.execute("SET lock_configuration = true")
         with _user_sql():

@@ -15,6 +15,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from stedi.contracts import Column, Contract
+from stedi.engines.sql import literal, quoted
 from stedi.ingest.profile import Profile
 
 #: What each type is read as. Text as its JSON token shows whether it was quoted; a double shows whether an integer was whole.
@@ -79,13 +80,3 @@ def is_exact(profile: Profile, records: int, quotes: int, missing: int) -> bool:
     """Whether a fast read of this file is proven to hold exactly what the file holds."""
     in_order = profile.array or records == profile.lines
     return profile.plain and in_order and quotes == profile.quotes and missing == 0
-
-
-def quoted(name: str) -> str:
-    """An identifier as SQL writes it."""
-    return '"' + name.replace('"', '""') + '"'
-
-
-def literal(text: str) -> str:
-    """A string as SQL writes it."""
-    return "'" + text.replace("'", "''") + "'"

@@ -17,11 +17,11 @@ from __future__ import annotations
 
 from stedi.contracts import Column, Contract
 from stedi.engines.base import Engine
+from stedi.engines.sql import literal, quoted
 from stedi.errors import DataError
 from stedi.ingest.discover import LandingFile
 from stedi.ingest.lines import line_reader
 from stedi.ingest.profile import Profile
-from stedi.ingest.read import literal, quoted
 from stedi.ingest.sift import LONGEST, sift_select
 
 #: An object with up to two levels of objects inside; RE2 has no recursion.

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 
 from stedi.contracts import Contract
+from stedi.engines.sql import quoted
 from stedi.ingest import read
 
 #: Longer lines are quarantined unread.
@@ -19,12 +20,10 @@ def sift_select(contract: Contract) -> str:
     """SELECT over `raw_lines`: the contract's source columns, `line`, `clean`, and `raw` where the line is not clean."""
     columns = contract.source_columns
     types = json.dumps({c.name: read.TYPES[c.type] for c in columns}).replace("'", "''")
-    values = ", ".join(f"{read.value(c, 'r.' + read.quoted(c.name))} AS {read.quoted(c.name)}" for c in columns)
-    names = ", ".join(read.quoted(c.name) for c in columns)
-    accounted = " + ".join(
-        f"CASE WHEN {read.quoted(c.name)} IS NULL THEN 0 ELSE {read.quotes_of(c)} END" for c in columns
-    )
-    present = " AND ".join(f"{read.quoted(c.name)} IS NOT NULL" for c in columns if c.required)
+    values = ", ".join(f"{read.value(c, 'r.' + quoted(c.name))} AS {quoted(c.name)}" for c in columns)
+    names = ", ".join(quoted(c.name) for c in columns)
+    accounted = " + ".join(f"CASE WHEN {quoted(c.name)} IS NULL THEN 0 ELSE {read.quotes_of(c)} END" for c in columns)
+    present = " AND ".join(f"{quoted(c.name)} IS NOT NULL" for c in columns if c.required)
     filled = "".join(f" AND NOT {read.is_blank(c)}" for c in columns if c.required and c.type == "varchar")
     return f"""
         WITH texts AS (

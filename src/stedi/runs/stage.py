@@ -17,6 +17,7 @@ from stedi.config import Settings
 from stedi.contracts import FEEDS, Contract, contracts, model
 from stedi.devices.matching import match_instants
 from stedi.engines.base import Engine
+from stedi.engines.sql import listed
 from stedi.ingest.discover import LandingFile
 from stedi.ingest.land import Lander
 from stedi.ingest.profile import Profile, profiles
@@ -100,9 +101,10 @@ class Stager:
             done += profile.file.size
             progress("reading", done, total)
 
+        fresh_files = self._fresh(files, known, progress)
         progress("reading", 0, total)
         for feed, table in FEEDS.items():
-            fresh = self._fresh([file for file in files if file.feed == feed], known)
+            fresh = [profile for profile in fresh_files if profile.file.feed == feed]
             if fresh:
                 landed = self._lander(feed, on_file).land(fresh)
                 added.setdefault(table, []).extend(landed.landing)
@@ -112,9 +114,11 @@ class Stager:
         for table in (*FEEDS.values(), "quarantine"):
             self._change_landing(table, added.get(table, []), replaced)
 
-    def _fresh(self, files: list[LandingFile], known: Mapping[str, KnownFile]) -> list[Profile]:
+    def _fresh(self, files: list[LandingFile], known: Mapping[str, KnownFile], progress: Progress) -> list[Profile]:
+        """Profile files; those whose content is new are to be read."""
         fresh = []
-        for profile in profiles(files):
+        for number, profile in enumerate(profiles(files)):
+            progress("checking", number, len(files))
             before = known.get(profile.file.path)
             if before is not None and before.sha256 == profile.sha256:
                 self.staged.noted.append(_known(profile, (before.landed, before.quarantined)))
@@ -145,18 +149,20 @@ class Stager:
         if removed:
             path = self._path(contract, "kept")
             self._engine.use_files("with_replaced", removed, contract)
-            listed = ", ".join("'" + p.replace("'", "''") + "'" for p in replaced)
-            if self._write(f'SELECT * FROM with_replaced WHERE "_source_file" NOT IN ({listed})', path, contract):
+            if self._write(
+                f'SELECT * FROM with_replaced WHERE "_source_file" NOT IN ({listed(replaced)})', path, contract
+            ):
                 added.append(path)
         self.staged.changes[table] = Commit(tuple(added), tuple(removed))
         self._show(contract, [path for path in current if path not in removed] + added)
 
     def _files_with(self, files: list[str], contract: Contract, landing_files: list[str]) -> list[str]:
-        listed = ", ".join("'" + p.replace("'", "''") + "'" for p in landing_files)
         found = []
         for path in files:
             self._engine.use_files("one_file", [path], contract)
-            if self._engine.query(f'SELECT 1 FROM one_file WHERE "_source_file" IN ({listed}) LIMIT 1').num_rows:
+            if self._engine.query(
+                f'SELECT 1 FROM one_file WHERE "_source_file" IN ({listed(landing_files)}) LIMIT 1'
+            ).num_rows:
                 found.append(path)
         return found
 
