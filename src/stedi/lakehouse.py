@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -274,6 +275,13 @@ def doctor(path: str | Path | None = None) -> list[Check]:
     from stedi.runs.doctor import examine
 
     return examine(Path(path) if path is not None else None)
+
+
+def interrupt() -> None:
+    """Make the engines of this process give up what they run; it ends in an error there. To be called from any thread."""
+    engines = sys.modules.get("stedi.engines.duckdb")
+    if engines is not None:
+        engines.interrupt_all()
 
 
 def _found(runs: list[Run], number: int | None) -> Run:

@@ -69,7 +69,9 @@ def program() -> Callable[..., Said]:
     def run(*arguments: object, before: tuple[str, ...] = (), **environment: str) -> Said:
         command = [*before, *PROGRAM, *(str(argument) for argument in arguments)]
         env = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1", **environment}
-        done = subprocess.run(command, capture_output=True, text=True, env=env, timeout=120, check=False)
+        done = subprocess.run(
+            command, capture_output=True, text=True, errors="backslashreplace", env=env, timeout=120, check=False
+        )
         return Said(done.returncode, done.stdout, done.stderr)
 
     return run

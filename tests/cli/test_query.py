@@ -41,7 +41,7 @@ def test_json_is_one_object_per_line(cli, small_lake: Path) -> None:
         said = cli("query", sql, *how, "--lakehouse", small_lake)
         assert json.loads(said.out) == {
             "n": 1, "t": 'ü"', "z": None, "nan": None, "l": [1.5, None], "s": {"a": 1},
-            "big": 9007199254740993, "dec": 1.5, "at": "2020-01-02T03:04:05.000Z", "b": "78", "day": "2020-01-02",
+            "big": 9007199254740993, "dec": 1.5, "at": "2020-01-02T03:04:05.000000Z", "b": "78", "day": "2020-01-02",
         }  # fmt: skip
     assert len(cli("query", SESSIONS, "--json", "--lakehouse", small_lake).out.splitlines()) == 3
 

@@ -13,7 +13,7 @@ from typing import TextIO
 import typer
 
 from stedi import __version__
-from stedi.cli import devices, doctor, failures, quarantine, query, run, runs, show, simulate, tables
+from stedi.cli import devices, doctor, failures, interrupts, quarantine, query, run, runs, show, simulate, tables
 
 #: Commands in the order of `stedi --help`: the way from nothing to a training table, then what helps on it.
 COMMANDS = (simulate, run, tables, show, query, runs, quarantine, devices, doctor)
@@ -77,7 +77,7 @@ def _stream(given: TextIO | None, descriptor: int) -> TextIO:
 
 def main() -> None:
     """Entry point of the program. Leaves without tearing the interpreter down, which would take a quarter of a second."""
-    failures.notice_signals()
+    interrupts.notice_signals()
     sys.stdout, sys.stderr = _stream(sys.stdout, 1), _stream(sys.stderr, 2)
     code = run_cli(sys.argv[1:])
     for stream in (sys.stdout, sys.stderr):

@@ -102,7 +102,7 @@ def _found(lake: Lakehouse, limit: int, *, all_sessions: bool) -> list[dict[str,
     which = "TRUE" if all_sessions else "status = 'ambiguous'"
     sql = (
         f"SELECT {columns} FROM device_sessions WHERE {which}"
-        f' ORDER BY status DESC, "sessionStart", "serialNumber" LIMIT {limit}'
+        f' ORDER BY status, "sessionStart", "serialNumber" LIMIT {limit}'
     )
     rows: list[dict[str, Any]] = lake.query(sql).to_arrow().to_pylist()
     return rows

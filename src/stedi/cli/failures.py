@@ -11,35 +11,22 @@ import signal
 import sys
 import traceback
 from collections.abc import Sequence
-from types import FrameType
 
 import typer
 
+from stedi.cli import interrupts
 from stedi.errors import StediError, StorageError
 
 #: As a shell reports a program that a signal ended: 128 and the signal's number.
-INTERRUPTED, BROKEN_PIPE = 130, 141
+BROKEN_PIPE = 128 + signal.SIGPIPE
 INTERNAL = 70
 #: typer's (or click's) root of all errors about arguments; its place has moved between versions, this one has not.
 _Usage = typer.BadParameter.__mro__[1]
 
-_signals: list[int] = []
-
-
-def notice_signals() -> None:
-    """Treat SIGTERM as Ctrl-C, and remember both: DuckDB turns a KeyboardInterrupt into an error of its own."""
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, _on_signal)
-
-
-def _on_signal(number: int, _frame: FrameType | None) -> None:
-    _signals.append(number)
-    raise KeyboardInterrupt
-
 
 def tell(error: BaseException, arguments: Sequence[str]) -> int:
     """Say on stderr what went wrong, as text or with `--json` as JSON; returns the exit code."""
-    if isinstance(error, KeyboardInterrupt) or _signals:
+    if isinstance(error, KeyboardInterrupt) or interrupts.noticed():
         return _tell_interrupt(arguments)
     if isinstance(error, BrokenPipeError):
         _close_stdout()
@@ -96,7 +83,7 @@ def _place(error: BaseException) -> str:
 def _tell_interrupt(arguments: Sequence[str]) -> int:
     runs = bool(arguments) and arguments[0] == "run"
     print("interrupted; nothing was published" if runs else "interrupted", file=sys.stderr)  # noqa: T201
-    return 128 + _signals[0] if _signals else INTERRUPTED
+    return 128 + (interrupts.noticed() or signal.SIGINT)
 
 
 def _close_stdout() -> None:

@@ -10,7 +10,6 @@ from datetime import datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from stedi.cli.output import jsonable
 from stedi.errors import QueryError
 
 if TYPE_CHECKING:
@@ -39,7 +38,7 @@ def write_json(batches: Iterable[pa.RecordBatch], schema: pa.Schema, out: Binary
     _require_names(schema, "json")
     rows = 0
     for batch in batches:
-        columns = [[_value(value) for value in column.to_pylist()] for column in batch.columns]
+        columns = [[_value(value) for value in column] for column in python_columns(batch)]
         lines = [
             json.dumps(dict(zip(schema.names, row, strict=True)), ensure_ascii=False, default=_plain)
             for row in zip(*columns, strict=True)
@@ -47,6 +46,20 @@ def write_json(batches: Iterable[pa.RecordBatch], schema: pa.Schema, out: Binary
         out.write("".join(line + "\n" for line in lines).encode("utf-8", "backslashreplace"))
         rows += len(lines)
     return rows
+
+
+def python_columns(rows: pa.RecordBatch | pa.Table) -> list[list[Any]]:
+    """The values of each column as Python has them, but instants as ISO 8601: Arrow would load pandas to make objects of them."""
+    from pyarrow import compute, string, types
+
+    columns: list[list[Any]] = []
+    for column in rows.columns:
+        if types.is_timestamp(column.type):
+            text = compute.replace_substring(column.cast(string()), " ", "T", max_replacements=1)
+            columns.append(text.to_pylist())
+        else:
+            columns.append(column.to_pylist())
+    return columns
 
 
 def _write_all(batches: Iterable[pa.RecordBatch], writer: Any) -> int:
@@ -96,4 +109,4 @@ def _plain(value: object) -> object:
         return int(value) if value == value.to_integral_value() else float(value)
     if isinstance(value, bytes):
         return value.hex()
-    return value.isoformat() if isinstance(value, datetime) and value.tzinfo is None else jsonable(value)
+    return value.isoformat() if isinstance(value, datetime) else str(value)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from stedi.cli.options import AsJson, LakehouseDir, examples, opened
-from stedi.cli.output import Grid, count, counted, emit, iso, note
+from stedi.cli.output import Grid, count, counted, emit, note
 from stedi.errors import NotFoundError
 
 if TYPE_CHECKING:
@@ -34,6 +34,8 @@ FIELDS_OF_SHOW = {
     "shown[].ingestedAt": "start of the run that read it (ISO 8601, UTC)",
     "shown[].raw": "with --raw alone: the text as it arrived",
 }
+
+_INGESTED_AT = """strftime("_ingested_at", '%Y-%m-%dT%H:%M:%S.%gZ')"""
 
 File = Annotated[
     str | None,
@@ -107,18 +109,17 @@ def show_records(
     text = ", raw" if raw else ""
     found = _rows(
         lake,
-        f'SELECT "_source_file" AS file, "_source_line" AS line, feed, reason, "_ingested_at" AS "ingestedAt"{text}'
+        f'SELECT "_source_file" AS file, "_source_line" AS line, feed, reason, {_INGESTED_AT} AS "ingestedAt"{text}'
         f' FROM quarantine WHERE {where} ORDER BY "_source_file", "_source_line", reason LIMIT {limit}',
     )
-    shown = [row | {"ingestedAt": iso(row["ingestedAt"])} for row in found]
-    lines = [(row["file"], str(row["line"]), row["reason"], *([row["raw"]] if raw else [])) for row in shown]
+    lines = [(row["file"], str(row["line"]), row["reason"], *([row["raw"]] if raw else [])) for row in found]
     columns = ("file", ">line", "reason", *(["text"] if raw else []))
-    facts = {"lakehouse": str(lake.folder), "records": records, "shown": shown}
+    facts = {"lakehouse": str(lake.folder), "records": records, "shown": found}
     emit(facts, *([Grid(columns, lines)] if lines else []), as_json=as_json)
     if not as_json:
         note(
-            f"{count(len(shown))} of {counted(records, 'record')}"
-            + ("; --limit shows more" if len(shown) < records else "")
+            f"{count(len(found))} of {counted(records, 'record')}"
+            + ("; --limit shows more" if len(found) < records else "")
         )
 
 

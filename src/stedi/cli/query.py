@@ -125,7 +125,7 @@ def _print_table(rows: Rows) -> None:
 def _tuples(batches: pa.RecordBatchReader) -> Iterator[tuple[Any, ...]]:
     for batch in batches:
         first = batch.slice(0, MOST_ROWS + 1)
-        for row in zip(*(column.to_pylist() for column in first.columns), strict=True):
+        for row in zip(*formats.python_columns(first), strict=True):
             yield tuple("NULL" if value is None else str(value) for value in row)
 
 

@@ -6,11 +6,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from stedi.cli.formats import python_columns
 from stedi.cli.options import AsJson, AsOf, LakehouseDir, ShowPersonal, examples, opened
 from stedi.cli.output import Grid, emit, masked
 
 if TYPE_CHECKING:
     from stedi.contracts import Contract
+    from stedi.lakehouse import Lakehouse
 
 #: What `--json` prints.
 FIELDS = {
@@ -58,13 +60,18 @@ def show(
     """Say what a table holds: its purpose, grain, columns and rules, and a sample in which personal values are masked."""
     lake = opened(lakehouse, as_of)
     contract = lake.contract(table)
-    columns = ", ".join(f'"{column.name}"' for column in contract.columns)
-    sample = lake.query(f"SELECT {columns} FROM {contract.name} LIMIT {rows}").to_arrow().to_pylist() if rows else []
+    sample = _sample(lake, contract, rows) if rows else []
     if not show_personal:
         personal = [column.name for column in contract.columns if column.personal]
         sample = [masked(row, personal) for row in sample]
     facts = _facts(contract) | {"sample": sample, "masked": not show_personal}
     emit(facts, *_text(contract, sample), as_json=as_json)
+
+
+def _sample(lake: Lakehouse, contract: Contract, rows: int) -> list[dict[str, Any]]:
+    columns = ", ".join(f'"{column.name}"' for column in contract.columns)
+    found = lake.query(f"SELECT {columns} FROM {contract.name} LIMIT {rows}").to_arrow()
+    return [dict(zip(found.column_names, row, strict=True)) for row in zip(*python_columns(found), strict=True)]
 
 
 def _facts(contract: Contract) -> dict[str, Any]:

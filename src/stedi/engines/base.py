@@ -49,6 +49,10 @@ class Engine(Protocol):
         """
         ...
 
+    def interrupt(self) -> None:
+        """Give up what is running, which ends in an error there. To be called from any thread."""
+        ...
+
     def close(self) -> None:
         """Release memory and temporary files."""
         ...

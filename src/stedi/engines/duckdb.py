@@ -7,9 +7,10 @@ this module: `_translated` turns each into an error of ours that says what was b
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
+from weakref import WeakSet
 
 import duckdb
 
@@ -30,6 +31,9 @@ _TYPES = {
 }
 #: DuckDB errors that speak of the SQL alone, which the user wrote; all others may quote data.
 _ABOUT_SQL = (duckdb.ParserException, duckdb.BinderException, duckdb.CatalogException, duckdb.SyntaxException)
+
+#: Engines of this process, so that they can be reached from another thread.
+_open: WeakSet[DuckDBEngine] = WeakSet()
 
 _MORE_MEMORY = "raise memory_limit in stedi.toml, or free disk space where the engine spills"
 
@@ -58,6 +62,7 @@ class DuckDBEngine:
         with _translated("starting DuckDB"):
             self._con = duckdb.connect(config=options)
             self._con.execute("SET TimeZone = 'UTC'")
+        _open.add(self)
 
     def use_files(self, name: str, files: Sequence[str], contract: Contract) -> None:
         if files:
@@ -112,12 +117,23 @@ class DuckDBEngine:
             rows: pa.RecordBatchReader = self._con.sql(select).to_arrow_reader(100_000)
         return type(rows).from_batches(rows.schema, _read_quietly(rows))
 
+    def interrupt(self) -> None:
+        with suppress(duckdb.ConnectionException):  # it was closed meanwhile
+            self._con.interrupt()
+
     def close(self) -> None:
+        _open.discard(self)
         self._con.close()
 
     def _run(self, sql: str, doing: str) -> None:
         with _translated(doing):
             self._con.execute(sql)
+
+
+def interrupt_all() -> None:
+    """Make every engine of this process give up what it runs: DuckDB may not look for signals for as long as a query takes."""
+    for engine in list(_open):
+        engine.interrupt()
 
 
 @contextmanager

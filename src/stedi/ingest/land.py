@@ -135,6 +135,7 @@ class Lander:
         )
         self._write(salvage.salvaged_select(self._landing, path, self._ingested_at), good, self._landing)
         self._write(salvage.quarantine_select(self._feed, path, self._ingested_at), bad, self._quarantine)
+        salvage.forget(self._engine)
         return good, bad
 
     def _write(self, select: str, path: str, contract: Contract) -> None:

@@ -96,6 +96,12 @@ def quarantine_select(feed: str, path: str, ingested_at: str) -> str:
     )
 
 
+def forget(engine: Engine) -> None:
+    """Free what the file that was salvaged last has left in memory."""
+    for name in ("sifted", "lines", "scanned", "joined", "pieces", "judged"):
+        engine.drop(name)
+
+
 def counts_select() -> str:
     """SELECT of the records of the file that was salvaged last: landed, and quarantined."""
     return (
