@@ -172,35 +172,33 @@ COMMANDS = (
 )
 
 
-@pytest.mark.parametrize("command", COMMANDS)
-def test_a_newer_lakehouse(cli, lake: Path, command: str) -> None:
+def test_a_newer_lakehouse(cli, lake: Path) -> None:
     with sqlite3.connect(lake / "catalog.db") as catalog:
         catalog.execute(
             "UPDATE iceberg_namespace_properties SET property_value = '99' WHERE property_key = 'stedi.format-version'"
         )
     catalog.close()
-    assert_told(cli(*command.split(), "--lakehouse", lake), "LAKEHOUSE", 4, "format 99", "upgrade")
+    for command in COMMANDS:
+        assert_told(cli(*command.split(), "--lakehouse", lake), "LAKEHOUSE", 4, "format 99", "upgrade")
 
 
 @pytest.mark.parametrize("harm", ["garbage", "empty", "torn", "later pages"])
-@pytest.mark.parametrize("command", COMMANDS)
-def test_a_damaged_catalog(cli, lake: Path, command: str, harm: str) -> None:
+def test_a_damaged_catalog(cli, lake: Path, harm: str) -> None:
     path = lake / "catalog.db"
     whole = path.read_bytes()
-    for name in ("catalog.db-wal", "catalog.db-shm"):
-        (lake / name).unlink(missing_ok=True)
-    torn = {
+    damaged = {
         "garbage": os.urandom(9_000),
         "empty": b"",
         "torn": whole[:5_000],
         "later pages": whole[:8192] + b"\xff" * (len(whole) - 8192),
-    }
-    path.write_bytes(torn[harm])
-    said = cli(*command.split(), "--lakehouse", lake)
-    if harm == "empty" and command.startswith("run"):  # as good as no catalog at all
-        assert said.code in (0, 4)
-        return
-    assert_told(said, "LAKEHOUSE", 4, "catalog.db", "restore catalog.db from a backup")
+    }[harm]
+    # a run finds an empty file as good as none
+    for command in COMMANDS[:-2] if harm == "empty" else COMMANDS:
+        for name in ("catalog.db-wal", "catalog.db-shm"):
+            (lake / name).unlink(missing_ok=True)
+        path.write_bytes(damaged)
+        said = cli(*command.split(), "--lakehouse", lake)
+        assert_told(said, "LAKEHOUSE", 4, "catalog.db", "restore catalog.db from a backup")
 
 
 def test_a_data_file_that_is_gone(cli, lake: Path) -> None:

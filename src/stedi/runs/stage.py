@@ -43,6 +43,8 @@ BEFORE: Mapping[str, Sequence[str]] = {
         "session_instants",
         "sessions",
         "instant_pairs",
+        "session_pairs",
+        "pair_hours",
         "pair_evidence",
     ),
 }

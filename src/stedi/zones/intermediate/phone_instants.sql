@@ -3,6 +3,7 @@
 SELECT DISTINCT
   a."customer",
   a."timestamp" AS "instant",
-  a."timestamp" // (s."clockToleranceMs" + 1) AS "tick"
+  a."timestamp" // (s."clockToleranceMs" + 1) AS "tick",
+  a."timestamp" // s."hourMs" AS "hour"
 FROM accelerometer_trusted AS a
 CROSS JOIN settings AS s
