@@ -156,3 +156,11 @@ def test_a_lakehouse_made_by_a_relative_path_is_read_from_anywhere(
         == '{"n": 4}\n'
     )
     assert cli("run", "--landing", small_feeds, "--lakehouse", "../lake", "--full", "--json").facts["run"] == 2
+
+
+def test_files_with_other_endings_are_told_not_ignored_silently(cli, small_feeds: Path) -> None:
+    (small_feeds / "customer" / "customers.csv").write_text("email\n")
+    said = cli("run", "--landing", small_feeds)
+    assert said.code == 0
+    assert "note: 1 file in the folders of the feeds" in said.err
+    assert cli("run", "--landing", small_feeds, "--dry-run", "--json").facts["plan"]["otherFiles"] == 1

@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, Phase, settings
 
 settings.register_profile(
     "stedi",
-    max_examples=int(os.environ.get("STEDI_EXAMPLES", "60")),
+    max_examples=int(os.environ.get("STEDI_EXAMPLES", "40")),
     deadline=None,
     # Shrinking runs the product hundreds of times: ask for it, with STEDI_SHRINK=1, when there is something to shrink.
     phases=[p for p in Phase if p != Phase.shrink or os.environ.get("STEDI_SHRINK")],

@@ -62,6 +62,7 @@ class DuckDBEngine:
         with _translated("starting DuckDB"):
             self._con = duckdb.connect(config=options)
             self._con.execute("SET TimeZone = 'UTC'")
+            self._con.execute("SET enable_progress_bar = false")  # 1.5 draws one on stdout, into the data
         _open.add(self)
 
     def use_files(self, name: str, files: Sequence[str], contract: Contract) -> None:

@@ -56,14 +56,15 @@ def _cut_array(engine: Engine, file: LandingFile, contract: Contract) -> bool:
     try:
         engine.keep(
             "pieces",
-            "SELECT row_number() OVER () AS line, CAST(json AS VARCHAR) AS object, NULL AS broken, NULL AS raw"
+            "SELECT row_number() OVER () AS line, CAST(json AS VARCHAR) AS object,"
+            " CAST(NULL AS VARCHAR) AS broken, CAST(NULL AS VARCHAR) AS raw"
             f" FROM {elements}",
         )
     except DataError:
         return False
     columns = ", ".join(f"NULL AS {quoted(c.name)}" for c in contract.source_columns)
     engine.keep("sifted", f"SELECT 0 AS line, false AS clean, {columns} WHERE FALSE")
-    engine.keep("lines", "SELECT 0 AS line, NULL AS text WHERE FALSE")
+    engine.keep("lines", "SELECT 0 AS line, CAST(NULL AS VARCHAR) AS text WHERE FALSE")
     engine.keep("joined", "SELECT 0 AS line, 0 AS last_line WHERE FALSE")
     return True
 
