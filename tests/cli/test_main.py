@@ -118,11 +118,16 @@ def test_a_closed_stdout_or_a_plain_ascii_one_is_survived(program, small_lake: P
     assert (said.code, r"\u2022" in said.out) == (0, True)
 
 
+@pytest.mark.parametrize("delay_s", [0.1, 0.3, 1.0])
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_a_query_is_interrupted(small_lake: Path, tmp_path: Path, number: int, code: int) -> None:
+def test_a_query_is_interrupted(small_lake: Path, tmp_path: Path, number: int, code: int, delay_s: float) -> None:
     """DuckDB makes an error of its own of Ctrl-C, or does not hear of it at all; neither must show."""
     arguments = ["query", ENDLESS, "--format", "csv", "--output", "out.csv", "--lakehouse", str(small_lake)]
-    assert interrupted(arguments, number, lambda: list(tmp_path.glob(".out.csv*")), 1.0) == (code, "", "interrupted\n")
+    assert interrupted(arguments, number, lambda: list(tmp_path.glob(".out.csv*")), delay_s) == (
+        code,
+        "",
+        "interrupted\n",
+    )
     assert list(tmp_path.iterdir()) == []
 
 
@@ -145,18 +150,17 @@ def interrupted(
     arguments: list[str], number: int, started: Callable[[], object], delay_s: float
 ) -> tuple[int, str, str]:
     """Start a command, send it a signal some time after it has started to work, and return exit code, stdout, stderr."""
-    process = subprocess.Popen([*PROGRAM, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    try:
-        deadline = time.monotonic() + 60
-        while not started() and process.poll() is None and time.monotonic() < deadline:
-            time.sleep(0.01)
-        time.sleep(delay_s)
-        process.send_signal(number)
-        out, err = process.communicate(timeout=60)
-        return process.returncode, out, err
-    finally:
-        process.kill()
-        process.wait()
+    with subprocess.Popen([*PROGRAM, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        try:
+            deadline = time.monotonic() + 60
+            while not started() and process.poll() is None and time.monotonic() < deadline:
+                time.sleep(0.01)
+            time.sleep(delay_s)
+            process.send_signal(number)
+            out, err = process.communicate(timeout=60)
+        finally:
+            process.kill()
+    return process.returncode, out, err
 
 
 def on_a_terminal(*arguments: str, columns: int = 100) -> str:

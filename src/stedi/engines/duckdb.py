@@ -123,8 +123,9 @@ class DuckDBEngine:
             self._con.interrupt()
 
     def close(self) -> None:
-        _open.discard(self)
+        self.interrupt()  # else closing waits for what workers of a query that was given up have begun
         self._con.close()
+        _open.discard(self)
 
     def _run(self, sql: str, doing: str) -> None:
         with _translated(doing):
