@@ -586,12 +586,14 @@ class _Evidence:
 
     def candidates(self, session: Session) -> list[Pair]:
         """Return the eligible pairs of a session; where it has none, the registered pair that stands in."""
-        pairs = [self._pair(session, self._customers[email]) for email in self._emails_near(session)]
-        alike = [pair for pair in pairs if pair is not None and self._alike(pair)]
+        alike = self.alike(session)
         return [pair for pair in alike if pair.eligible] or [pair for pair in alike if pair.registered]
 
-    def _alike(self, pair: Pair) -> bool:
-        return pair.jaccard >= Fraction(str(self._settings.min_jaccard))
+    def alike(self, session: Session) -> list[Pair]:
+        """Return the pairs of a session whose J is great enough, however small M is."""
+        pairs = [self._pair(session, self._customers[email]) for email in self._emails_near(session)]
+        least = Fraction(str(self._settings.min_jaccard))
+        return [pair for pair in pairs if pair is not None and pair.jaccard >= least]
 
     def _emails_near(self, session: Session) -> set[str]:
         """Return who has a usable instant that could match one of the session's: all others have M = 0."""
@@ -676,7 +678,8 @@ def expected(deliveries: Sequence[Delivery], settings: Settings) -> dict[str, li
 
     Returns:
         Per table the sorted rows; the columns are those of the source feeds, in the order of section 1, and:
-        landing tables end with file and line; `quarantine` is (feed, file, line); `device_sessions` is
+        landing tables end with file and line; `quarantine` is (feed, file, line); `session_evidence` is
+        (serialNumber, sessionStart, sessionEnd, normalised email, M, D, A); `device_sessions` is
         (serialNumber, sessionStart, sessionEnd, status, normalised email, M, D, A, registered), with `None`
         after the status `ambiguous`; under `strict` `customers_curated` is (email, serialNumber,
         assignedSerialNumber, assignedDevices) and `machine_learning_curated` is (normalised email,
@@ -747,6 +750,7 @@ def _seed_tables(people: _People) -> dict[str, list[Row]]:
     for movement in people.movements:
         movements_at[movement.timestamp].append(movement)
     return {
+        "session_evidence": [],
         "device_sessions": [],
         "customers_curated": [customer.row for customer in curated],
         "step_trainer_trusted": list(steps),
@@ -759,7 +763,8 @@ def _seed_tables(people: _People) -> dict[str, list[Row]]:
 def _strict_tables(people: _People, settings: Settings) -> dict[str, list[Row]]:
     """Return the curated tables, and the steps, by the evidence."""
     evidence = _Evidence(people.customers, people.movements, settings)
-    judged = judge(cut_sessions(people.steps, settings.session_gap_ms), evidence)
+    sessions = cut_sessions(people.steps, settings.session_gap_ms)
+    judged = judge(sessions, evidence)
     assigned = [one.assigned for one in judged if one.assigned is not None]
     steps_of: dict[str, list[Step]] = defaultdict(list)
     for step in people.steps:
@@ -769,11 +774,19 @@ def _strict_tables(people: _People, settings: Settings) -> dict[str, list[Row]]:
         movements_of[normalised(movement.user), movement.timestamp].append(movement)
     learning = [_learning_rows(pair, steps_of, movements_of) for pair in assigned]
     return {
+        "session_evidence": [_evidence_row(pair) for session in sessions for pair in evidence.alike(session)],
         "device_sessions": [_session_row(one) for one in judged],
         "customers_curated": [_curated_row(customer, assigned) for customer in people.with_movements()],
         "step_trainer_trusted": [step for pair in assigned for step in _usable_steps(pair, steps_of)],
         "machine_learning_curated": [row for rows in learning for row in rows],
     }
+
+
+def _evidence_row(pair: Pair) -> Row:
+    """Return the row of `session_evidence`."""
+    session = pair.session
+    counts = (pair.matches, pair.device_readings, pair.customer_readings)
+    return (session.serial_number, session.start, session.end, pair.customer.email, *counts)
 
 
 def _session_row(judged: Judged) -> Row:

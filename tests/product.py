@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from pathlib import Path
 
 from oracle import Row, in_order
 
@@ -23,6 +22,15 @@ CUSTOMER = (
     "shareWithFriendsAsOfDate",
 )
 READING = ("user", "timestamp", "x", "y", "z")
+EVIDENCE = (
+    "serialNumber",
+    "sessionStart",
+    "sessionEnd",
+    "customer",
+    "matches",
+    "deviceReadings",
+    "customerReadings",
+)
 STEP = ("sensorReadingTime", "serialNumber", "distanceFromObject")
 PLACE = ("_source_file", "_source_line")
 
@@ -36,6 +44,7 @@ def tables_of(lake: stedi.Lakehouse, policy: str) -> dict[str, list[Row]]:
         "quarantine": ("feed", *PLACE),
         "customer_trusted": CUSTOMER,
         "accelerometer_trusted": READING,
+        "session_evidence": EVIDENCE,
         "step_trainer_trusted": STEP,
         "customers_curated": CUSTOMER
         if policy == "seed"
@@ -64,7 +73,7 @@ def _session(row: dict[str, object]) -> Row:
 
 
 def _unmasked(lake: stedi.Lakehouse) -> list[Row]:
-    key = bytes.fromhex(Path(str(lake.folder) + ".key").read_text().strip())
+    key = bytes.fromhex(lake.settings.key_file.read_text().strip())
 
     def named(kind: str, value: object) -> str:
         return hmac.new(key, f"{kind}:{value}".encode(), hashlib.sha256).hexdigest()

@@ -54,6 +54,8 @@ class Contract:
         grain: what one row stands for.
         zone: landing, trusted, curated, or records (the lakehouse's own).
         columns: in table order; columns that begin with an underscore are added by the lakehouse.
+        clustered_by: column whose equal values lie in the same data file, so that a change to one of them touches few files; None where
+            rows lie in any order.
     """
 
     name: str
@@ -63,6 +65,7 @@ class Contract:
     grain: str
     columns: tuple[Column, ...]
     rules: tuple[Rule, ...]
+    clustered_by: str | None
 
     @property
     def source_columns(self) -> tuple[Column, ...]:
@@ -92,6 +95,7 @@ def _read(path: Path) -> Contract:
         grain=table["dataGranularityDescription"],
         columns=tuple(_column(p) for p in table["properties"]),
         rules=tuple(Rule(q["name"], q["description"], q["query"]) for q in table.get("quality", ())),
+        clustered_by={p["property"]: p["value"] for p in table.get("customProperties", ())}.get("clusteredBy"),
     )
 
 
@@ -125,7 +129,16 @@ def contracts(policy: Policy) -> dict[str, Contract]:
 
 def model(name: str, policy: Policy) -> str:
     """The SQL of a model under a policy: `zones/<policy>/` replaces it where the policy answers differently."""
-    for folder in (policy, "trusted", "curated", "intermediate", "withheld"):
+    return _sql(name, (policy, "landing", "trusted", "curated", "intermediate", "withheld"))
+
+
+def scope_model(name: str) -> str:
+    """The SQL that says which part of the tables a change touches (`runs.update`)."""
+    return _sql(name, ("scope",))
+
+
+def _sql(name: str, folders: tuple[str, ...]) -> str:
+    for folder in folders:
         path = zones_folder() / folder / f"{name}.sql"
         if path.exists():
             return path.read_text("utf-8")

@@ -39,7 +39,7 @@ def test_a_second_run_finds_nothing_to_do(feeds: Path, tmp_path: Path) -> None:
     assert lake.run(feeds).run == 1
     again = lake.run(feeds)
     assert again.run is None
-    assert again.plan["rebuild"] == []
+    assert again.plan["mode"] == "nothing"
     assert len(lake.runs()) == 1
 
 

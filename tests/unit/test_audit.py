@@ -9,7 +9,7 @@ import pytest
 from stedi.contracts import contracts
 from stedi.engines.duckdb import DuckDBEngine
 from stedi.errors import AuditError
-from stedi.runs.audit import Violation, check_accounting, check_tables, require
+from stedi.runs.audit import Violation, check_accounting, check_table, require
 
 CONTRACTS = contracts("strict")
 
@@ -33,7 +33,7 @@ def hold(engine: DuckDBEngine, table: str, *rows: dict[str, str]) -> None:
 
 
 def broken(engine: DuckDBEngine, table: str) -> set[tuple[str, int]]:
-    return {(violation.rule, violation.rows) for violation in check_tables(engine, [CONTRACTS[table]])}
+    return {(violation.rule, violation.rows) for violation in check_table(engine, CONTRACTS[table])}
 
 
 PERSON = {
@@ -49,7 +49,7 @@ READING = {"customer": "'a'", "user": "'a'", "timestamp": "10", "x": "0", "y": "
 def test_clean_tables_pass(engine: DuckDBEngine) -> None:
     hold(engine, "customer_trusted", PERSON)
     hold(engine, "accelerometer_trusted", READING)
-    assert check_tables(engine, list(CONTRACTS.values())) == []
+    assert [violation for contract in CONTRACTS.values() for violation in check_table(engine, contract)] == []
 
 
 def test_a_null_in_a_required_column(engine: DuckDBEngine) -> None:

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import shutil
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from itertools import pairwise
@@ -24,15 +24,14 @@ import pyarrow as pa
 from pyiceberg.catalog.sql import SqlCatalog
 from pyiceberg.exceptions import NoSuchNamespaceError, NoSuchTableError
 from pyiceberg.io.pyarrow import parquet_files_to_data_files
-from pyiceberg.manifest import DataFile
 from pyiceberg.schema import Schema
 from pyiceberg.table import Table, Transaction
-from pyiceberg.table.snapshots import Snapshot, ancestors_of
 from pyiceberg.types import BooleanType, DoubleType, IcebergType, LongType, NestedField, StringType, TimestamptzType
 from sqlalchemy.exc import DatabaseError
 
 from stedi.catalog.files import sync
 from stedi.catalog.published import check_version, damaged, runs_location
+from stedi.catalog.snapshots import ancestors, live_files, live_files_among
 from stedi.catalog.state import DATABASE, FORMAT_VERSION
 from stedi.contracts import Contract
 from stedi.errors import LakehouseError, NotFoundError, StorageError
@@ -63,6 +62,7 @@ class Tables:
     def __init__(self, folder: Path, catalog: SqlCatalog) -> None:
         self.folder = folder
         self._catalog = catalog
+        self._planned: dict[tuple[str, int], list[str]] = {}  # a snapshot never changes
 
     @classmethod
     def open(cls, folder: Path) -> Tables:
@@ -175,21 +175,20 @@ class Tables:
         """
         if snapshot is None:
             return []
+        if (name, snapshot) not in self._planned:
+            self._planned[name, snapshot] = self._plan(name, snapshot)
+        return self._planned[name, snapshot]
+
+    def _plan(self, name: str, number: int) -> list[str]:
         table = self.load(name)
-        if table.snapshot_by_id(snapshot) is None:
+        snapshot = table.snapshot_by_id(number)
+        if snapshot is None:
             raise LakehouseError(
-                f"snapshot {snapshot} of {name} is gone",
+                f"snapshot {number} of {name} is gone",
                 where=name,
                 hint="it may have been expired; `stedi runs` lists the runs",
             )
-        tasks = list(table.scan(snapshot_id=snapshot).plan_files())
-        if any(task.delete_files for task in tasks):
-            raise LakehouseError(
-                f"{name} holds delete files of another engine, which would be misread",
-                where=name,
-                hint="rewrite the table there with copy-on-write, then try again",
-            )
-        return sorted(task.file.file_path for task in tasks)
+        return sorted(file.file_path for file in live_files(table, snapshot))
 
     def commit(self, contract: Contract, change: Commit, token: str) -> int | None:
         """Apply a change to a table in one atomic snapshot; without a change the head stays. Returns the head.
@@ -205,7 +204,7 @@ class Tables:
             _evolve(transaction, contract)
             update = transaction.update_snapshot(snapshot_properties={TOKEN: token})
             with update.overwrite() if change.remove else update.fast_append() as operation:
-                for file in _victims(table, set(change.remove)):
+                for file in live_files_among(table, set(change.remove)):
                     operation.delete_data_file(file)
                 for file in parquet_files_to_data_files(table.io, transaction.table_metadata, iter(change.add)):
                     operation.append_data_file(file)
@@ -230,8 +229,8 @@ class Tables:
             LakehouseError: another program committed to the table; nothing is undone then.
         """
         table = self.load(name)
-        known = {s.snapshot_id for s in _ancestors(table, snapshot)}
-        unpublished = [s for s in _ancestors(table, self.head(name)) if s.snapshot_id not in known]
+        known = {s.snapshot_id for s in ancestors(table, snapshot)}
+        unpublished = [s for s in ancestors(table, self.head(name)) if s.snapshot_id not in known]
         for s in unpublished:
             token = s.summary[TOKEN] if s.summary is not None else None
             if token is None or token in published_tokens:
@@ -302,13 +301,3 @@ def _described(contract: Contract) -> dict[str, Any]:
     """Table properties that follow from the contract: manifests keep no bounds of columns that identify a person."""
     metrics = {f"write.metadata.metrics.column.{c.name}": "counts" for c in contract.columns if c.personal}
     return {"comment": contract.purpose, **metrics}
-
-
-def _victims(table: Table, paths: set[str]) -> Sequence[DataFile]:
-    if not paths:
-        return []
-    return [task.file for task in table.scan().plan_files() if task.file.file_path in paths]
-
-
-def _ancestors(table: Table, snapshot: int | None) -> Iterable[Snapshot]:
-    return ancestors_of(table.snapshot_by_id(snapshot) if snapshot else None, table.metadata)

@@ -26,7 +26,9 @@ FIELDS = {
     "plan.vanished": "number of landing files that were read once and are gone; what they brought stays",
     "plan.missingFeeds[]": "feeds without any file",
     "plan.otherFiles": "files in the folders of the feeds that have other endings, and are not read",
-    "plan.rebuild[]": "why the derived tables are built; empty where the lakehouse is up to date",
+    "plan.mode": "`nothing`, `incremental` (the tables are brought up to date) or `full` (they are built from all landing rows)",
+    "plan.reasons[]": "why there is something to do; empty where the lakehouse is up to date",
+    "plan.fullBecause[]": "why the tables are built in full; empty where they are not",
     "upToDate": "true where nothing was to be done",
     "run": "number of the run that was published; null where none was",
     "seconds": "from start to publication; null with --dry-run",
@@ -117,9 +119,11 @@ def _print_plan(
         ("unchanged", plan.unchanged),
         ("vanished", plan.vanished),
     ]
-    verdict = (
-        "up to date: nothing to do" if plan.nothing_to_do else "would build every table: " + _reasons(plan.rebuild)
-    )
+    verdict = {
+        "nothing": "up to date: nothing to do",
+        "incremental": f"would bring the tables up to date: {_reasons(plan.reasons)}",
+        "full": f"would build every table in full: {_reasons(dict.fromkeys([*plan.full_because, *plan.reasons]))}",
+    }[plan.mode]
     files = [(kind, file.feed, file.path) for kind in ("new", "touched") for file in getattr(plan, kind)]
     listing = [Grid(("file", "feed", "path"), files)] if files else []
     emit(facts, verdict, Grid(("landing files", ">number"), counts), *listing, as_json=as_json)

@@ -14,12 +14,19 @@ if TYPE_CHECKING:
 class Engine(Protocol):
     """Relations by name, and SELECTs over them. One session, used from one thread."""
 
-    def use_files(self, name: str, files: Sequence[str], contract: Contract) -> None:
-        """Make `name` a relation over Parquet files; without files an empty one of the contract's types."""
+    def use_files(self, name: str, files: Sequence[str], contract: Contract, *, located: bool = False) -> None:
+        """Make `name` a relation over Parquet files; without files an empty one of the contract's types.
+
+        With `located`, two columns say where each row lies: `_file`, and `_row`, its position in it, from 0.
+        """
         ...
 
     def use_rows(self, name: str, rows: pa.Table | pa.RecordBatchReader) -> None:
         """Make `name` a relation over rows in memory, or over a stream that can be read once."""
+        ...
+
+    def define(self, name: str, select: str) -> None:
+        """Make `name` a relation that is computed anew each time it is read."""
         ...
 
     def keep(self, name: str, select: str) -> None:
@@ -34,6 +41,15 @@ class Engine(Protocol):
         """Run a SELECT and write its rows as one Parquet file that carries Iceberg field ids.
 
         Columns are taken by name, cast to the contract's types, and written in the contract's order.
+        """
+        ...
+
+    def write_clustered(
+        self, select: str, prefix: str, contract: Contract, field_ids: Mapping[str, int], column: str, files: int
+    ) -> list[str]:
+        """Write rows as `write` does, but as at most `files` files; rows that agree in `column` lie in the same one.
+
+        Returns their paths, which begin with `prefix`; none where there is no row. Nothing is under these paths before it is complete.
         """
         ...
 

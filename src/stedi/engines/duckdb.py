@@ -6,6 +6,7 @@ this module: `_translated` turns each into an error of ours that says what was b
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -59,25 +60,34 @@ class DuckDBEngine:
             options["memory_limit"] = memory_limit
         if threads is not None:
             options["threads"] = threads
+        self._scratch = scratch
         with _translated("starting DuckDB"):
             self._con = duckdb.connect(config=options)
             self._con.execute("SET TimeZone = 'UTC'")
             self._con.execute("SET enable_progress_bar = false")  # 1.5 draws one on stdout, into the data
         _open.add(self)
 
-    def use_files(self, name: str, files: Sequence[str], contract: Contract) -> None:
+    def use_files(self, name: str, files: Sequence[str], contract: Contract, *, located: bool = False) -> None:
         if files:
-            columns = ", ".join(quoted(c.name) for c in contract.columns)
-            source = f"SELECT {columns} FROM read_parquet([{listed(files)}], hive_partitioning = false)"
+            columns = [quoted(c.name) for c in contract.columns] + located * [
+                'filename AS "_file"',
+                'file_row_number AS "_row"',
+            ]
+            options = "hive_partitioning = false" + located * ", filename = true, file_row_number = true"
+            source = f"SELECT {', '.join(columns)} FROM read_parquet([{listed(files)}], {options})"
         else:
-            columns = ", ".join(f"CAST(NULL AS {_TYPES[c.type]}) AS {quoted(c.name)}" for c in contract.columns)
-            source = f"SELECT {columns} WHERE FALSE"
-        self.drop(name)
-        self._run(f"CREATE TEMP VIEW {quoted(name)} AS {source}", f"opening {name}")
+            columns = [f"CAST(NULL AS {_TYPES[c.type]}) AS {quoted(c.name)}" for c in contract.columns]
+            columns += located * ['CAST(NULL AS VARCHAR) AS "_file"', 'CAST(NULL AS BIGINT) AS "_row"']
+            source = f"SELECT {', '.join(columns)} WHERE FALSE"
+        self.define(name, source)
 
     def use_rows(self, name: str, rows: pa.Table | pa.RecordBatchReader) -> None:
         with _translated(f"opening {name}"):
             self._con.register(name, rows)
+
+    def define(self, name: str, select: str) -> None:
+        self.drop(name)
+        self._run(f"CREATE TEMP VIEW {quoted(name)} AS {select}", f"opening {name}")
 
     def keep(self, name: str, select: str) -> None:
         self.drop(name)
@@ -91,13 +101,27 @@ class DuckDBEngine:
                 continue
 
     def write(self, select: str, path: str, contract: Contract, field_ids: Mapping[str, int]) -> None:
-        columns = ", ".join(f"CAST({quoted(c.name)} AS {_TYPES[c.type]}) AS {quoted(c.name)}" for c in contract.columns)
-        ids = ", ".join(f"{quoted(c.name)}: {field_ids[c.name]}" for c in contract.columns)
         self._run(
-            f"COPY (SELECT {columns} FROM ({select})) TO {literal(path)}"
-            f" (FORMAT parquet, COMPRESSION zstd, FIELD_IDS {{{ids}}})",
+            f"COPY (SELECT {_cast(contract)} FROM ({select})) TO {literal(path)} ({_parquet(contract, field_ids)})",
             f"writing {contract.name}",
         )
+
+    def write_clustered(
+        self, select: str, prefix: str, contract: Contract, field_ids: Mapping[str, int], column: str, files: int
+    ) -> list[str]:
+        folder = self._scratch / f"{contract.name}-files"
+        bucket = f'hash({quoted(column)}) % {files} AS "_bucket"'
+        self._run(
+            f"COPY (SELECT {_cast(contract)}, {bucket} FROM ({select})) TO {literal(str(folder))}"
+            f' ({_parquet(contract, field_ids)}, PARTITION_BY ("_bucket"))',
+            f"writing {contract.name}",
+        )
+        paths = []
+        for number, path in enumerate(sorted(folder.rglob("*.parquet"))):
+            paths.append(f"{prefix}-{number}.parquet")
+            path.rename(paths[-1])
+        shutil.rmtree(folder, ignore_errors=True)
+        return paths
 
     def query(self, select: str) -> pa.Table:
         with _translated("querying"):
@@ -130,6 +154,15 @@ class DuckDBEngine:
     def _run(self, sql: str, doing: str) -> None:
         with _translated(doing):
             self._con.execute(sql)
+
+
+def _cast(contract: Contract) -> str:
+    return ", ".join(f"CAST({quoted(c.name)} AS {_TYPES[c.type]}) AS {quoted(c.name)}" for c in contract.columns)
+
+
+def _parquet(contract: Contract, field_ids: Mapping[str, int]) -> str:
+    ids = ", ".join(f"{quoted(c.name)}: {field_ids[c.name]}" for c in contract.columns)
+    return f"FORMAT parquet, COMPRESSION zstd, FIELD_IDS {{{ids}}}"
 
 
 def interrupt_all() -> None:

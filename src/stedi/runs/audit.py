@@ -20,9 +20,9 @@ class Violation:
     rows: int
 
 
-def check_tables(engine: Engine, contracts: Sequence[Contract]) -> list[Violation]:
-    """The rules that staged tables break. Every table must be a relation of the engine."""
-    return [violation for contract in contracts for violation in _check(engine, contract)]
+def check_table(engine: Engine, contract: Contract) -> list[Violation]:
+    """The rules that rows of a table break. The table, and those that its rules name, must be relations of the engine."""
+    return list(_violations(engine, contract))
 
 
 def check_accounting(
@@ -54,7 +54,7 @@ def require(violations: Sequence[Violation]) -> None:
         )
 
 
-def _check(engine: Engine, contract: Contract) -> Iterator[Violation]:
+def _violations(engine: Engine, contract: Contract) -> Iterator[Violation]:
     required = [c.name for c in contract.columns if c.required]
     if required:
         counts = ", ".join(f'count(*) - count("{name}") AS "{name}"' for name in required)

@@ -22,6 +22,19 @@ class KnownFile:
 
 
 @dataclass(frozen=True)
+class Before:
+    """What the last completed run left, as far as a plan depends on it.
+
+    Attributes:
+        policy: the policy that it followed.
+        fingerprint: digest of all that decides what the derived tables hold, but for the landing rows.
+    """
+
+    policy: str
+    fingerprint: str
+
+
+@dataclass(frozen=True)
 class Plan:
     """What a run will do.
 
@@ -32,7 +45,8 @@ class Plan:
         vanished: number of files that were read once and are gone; what they brought stays.
         missing_feeds: feeds without any file.
         others: number of files in the folders of the feeds that are no landing files, by their names; they are not read.
-        rebuild: why the derived tables are built; empty where nothing is to be done.
+        reasons: why there is something to do; empty where the lakehouse is up to date.
+        full_because: why the derived tables are built from all landing rows; empty where it is enough to replace what changed.
     """
 
     new: tuple[LandingFile, ...]
@@ -41,58 +55,59 @@ class Plan:
     vanished: int
     missing_feeds: tuple[str, ...]
     others: int
-    rebuild: tuple[str, ...]
+    reasons: tuple[str, ...]
+    full_because: tuple[str, ...]
 
     @property
     def nothing_to_do(self) -> bool:
         """Whether the lakehouse is up to date."""
-        return not self.rebuild
+        return not self.reasons
+
+    @property
+    def mode(self) -> str:
+        """`nothing`, `incremental` or `full`."""
+        if self.nothing_to_do:
+            return "nothing"
+        return "full" if self.full_because else "incremental"
 
     def as_dict(self) -> dict[str, object]:
         """The plan as `stedi run --dry-run --json` prints it."""
         return {
+            "mode": self.mode,
+            "reasons": list(self.reasons),
+            "fullBecause": list(self.full_because),
             "new": [file.path for file in self.new],
             "touched": [file.path for file in self.touched],
             "unchanged": self.unchanged,
             "vanished": self.vanished,
             "missingFeeds": list(self.missing_feeds),
             "otherFiles": self.others,
-            "rebuild": list(self.rebuild),
         }
 
 
 def make_plan(
-    landing: LandingArea,
-    known: Mapping[str, KnownFile],
-    last_fingerprint: str | None,
-    fingerprint: str,
-    *,
-    full: bool,
+    landing: LandingArea, known: Mapping[str, KnownFile], before: Before | None, now: Before, *, full: bool
 ) -> Plan:
     """Decide what to do from what lies in the landing area and what was read before.
 
     Args:
         landing: what lies in the landing area.
         known: files read by earlier runs, by path.
-        last_fingerprint: of the last completed run; None for the first.
-        fingerprint: of this run.
+        before: what the last completed run left; None for the first.
+        now: what this run would leave.
         full: rebuild even if nothing changed.
     """
     found = landing.files
     new = tuple(file for file in found if file.path not in known)
     touched = tuple(file for file in found if file.path in known and _differs(file, known[file.path]))
     paths = {file.path for file in found}
-    reasons = []
+    files = []
     if new:
-        reasons.append(f"{len(new)} new landing file{'s' * (len(new) > 1)}")
+        files.append(f"{len(new)} new landing file{'s' * (len(new) > 1)}")
     if touched:
-        reasons.append(f"{len(touched)} landing file{'s' * (len(touched) > 1)} with another size or time")
-    if last_fingerprint is None:
-        reasons.append("the first run")
-    elif last_fingerprint != fingerprint:
-        reasons.append("the policy, a threshold, the key or the models changed")
-    if full:
-        reasons.append("a full rebuild was asked for")
+        files.append(f"{len(touched)} landing file{'s' * (len(touched) > 1)} with another size or time")
+    changed = _why_full(before, now, full=full)
+    always = ("the policy seed is always built in full",) if now.policy == "seed" and not changed else ()
     return Plan(
         new=new,
         touched=touched,
@@ -100,8 +115,20 @@ def make_plan(
         vanished=sum(path not in paths for path in known),
         missing_feeds=tuple(missing_feeds(found)),
         others=landing.others,
-        rebuild=tuple(reasons),
+        reasons=(*files, *changed),
+        full_because=(*changed, *always),
     )
+
+
+def _why_full(before: Before | None, now: Before, *, full: bool) -> tuple[str, ...]:
+    reasons = []
+    if before is None:
+        reasons.append("the first run")
+    elif before != now:
+        reasons.append("the policy, a threshold, the key or the models changed")
+    if full:
+        reasons.append("a full rebuild was asked for")
+    return tuple(reasons)
 
 
 def _differs(file: LandingFile, known: KnownFile) -> bool:

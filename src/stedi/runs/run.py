@@ -2,8 +2,8 @@
 
 1. Take the writer's lease; undo what a killed run left behind.
 2. Plan: which landing files are new or changed, and whether the derived tables must be built.
-3. Stage: write new data files for every table.
-4. Audit: the staged tables against their contracts, and the books: kept + withheld = landed.
+3. Stage: write new data files for every table: read landing files, then update the derived tables, or rebuild them.
+4. Audit: the staged rows against their contracts, and the books: kept + withheld = landed.
 5. Commit: one atomic snapshot per table.
 6. Publish: append the run to `runs`. From here on readers see it; a run that stops before never happened.
 """
@@ -11,9 +11,10 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -29,11 +30,14 @@ from stedi.contracts import FEEDS, contracts
 from stedi.engines.duckdb import DuckDBEngine
 from stedi.errors import ConfigError, StorageError
 from stedi.ingest.discover import discover
-from stedi.privacy.policy import fingerprint
-from stedi.privacy.pseudonyms import adopt_new_key, check_key, key_id, load_key, prepare_new_key
-from stedi.runs.audit import check_accounting, check_tables, require
-from stedi.runs.plan import KnownFile, Plan, make_plan
-from stedi.runs.stage import DERIVED, Progress, Stager
+from stedi.privacy.policy import fingerprint, reach_rows, settings_row
+from stedi.privacy.pseudonyms import adopt_new_key, check_key, key_id, key_row, load_key, prepare_new_key
+from stedi.runs.audit import check_accounting, require
+from stedi.runs.landing import land
+from stedi.runs.plan import Before, KnownFile, Plan, make_plan
+from stedi.runs.rebuild import rebuild
+from stedi.runs.stage import Progress, Stage
+from stedi.runs.update import update
 
 _TRUSTED = {
     "customer": ("customer_landing", "customer_trusted"),
@@ -51,7 +55,7 @@ def plan_run(settings: Settings, landing: Path, *, full: bool = False) -> Plan:
     """
     found = discover(landing)
     if not (settings.lakehouse / "catalog.db").is_file():
-        return make_plan(found, {}, None, "", full=full)
+        return make_plan(found, {}, None, Before(settings.policy, ""), full=full)
     tables = Tables.open(settings.lakehouse)
     try:
         runs = completed_runs(tables)
@@ -62,8 +66,8 @@ def plan_run(settings: Settings, landing: Path, *, full: bool = False) -> Plan:
             if known_key is None and not settings.key_file.exists()
             else key_id(check_key(settings.key_file, known_key))
         )
-        known = known_files(tables, last)
-        return make_plan(found, known, last.fingerprint if last else None, fingerprint(settings, key), full=full)
+        now = Before(settings.policy, fingerprint(settings, key))
+        return make_plan(found, known_files(tables, last), _left_by(last), now, full=full)
     finally:
         tables.close()
 
@@ -87,7 +91,7 @@ def execute_run(
             key = prepare_new_key(settings.key_file) if new_key else load_key(settings.key_file, _known_key(runs))
             mark = fingerprint(settings, key_id(key))
             known = known_files(tables, last)
-            plan = make_plan(found, known, last.fingerprint if last else None, mark, full=full)
+            plan = make_plan(found, known, _left_by(last), Before(settings.policy, mark), full=full)
             if plan.nothing_to_do:
                 return plan, None
             with _cleaned_up(tables) as token:
@@ -108,26 +112,24 @@ class _Execution:
         self._landing = landing
         self._token = token
         self._last = last
-        self._started_at = clock.now()
-        self._steps: list[dict[str, object]] = []
+        self._started_at = _after(last)
         self._contracts = contracts(settings.policy)
 
     def run(self, plan: Plan, known: dict[str, KnownFile], key: bytes, mark: str, progress: Progress) -> Run:
         for contract in self._contracts.values():
             self._tables.ensure(contract)
-        published = self._last.snapshots if self._last else {}
         engine = DuckDBEngine(
             self._tables.folder / "staging" / self._token, self._settings.memory_limit, self._settings.threads
         )
         try:
-            stager = Stager(self._tables, engine, self._settings, self._token, self._started_at, published)
-            self._timed("land", lambda: stager.land(plan, known, progress))
-            self._timed("derive", lambda: stager.derive(key, progress))
-            withheld = self._timed("count", stager.withheld)
-            self._timed("audit", lambda: self._audit(engine, stager, withheld, progress))
+            stage = Stage(self._tables, engine, self._settings, self._token, self._started_at, self._last)
+            withheld = self._stage(stage, plan, known, key, progress)
         finally:
             engine.close()
-        snapshots = self._timed("commit", lambda: self._commit(stager, progress))
+        with stage.timed("audit"):
+            require(stage.staged.violations + check_accounting(stage.staged.rows, withheld, _TRUSTED))
+        with stage.timed("commit"):
+            snapshots = self._commit(stage, progress)
         progress("publishing", 0, 1)
         run = Run(
             run=self._last.run + 1 if self._last else 1,
@@ -137,25 +139,30 @@ class _Execution:
             policy=self._settings.policy,
             fingerprint=mark,
             snapshots=snapshots,
-            report=self._report(plan, stager, withheld, key_id(key)),
+            report=self._report(plan, stage, withheld, key_id(key)),
         )
         publish(self._tables, run)
         progress("publishing", 1, 1)
         return run
 
-    def _audit(
-        self, engine: DuckDBEngine, stager: Stager, withheld: dict[str, dict[str, int]], progress: Progress
-    ) -> None:
-        progress("auditing", 0, 1)
-        tables = [self._contracts[name] for name in (*FEEDS.values(), "quarantine", *DERIVED)]
-        require(check_tables(engine, tables) + check_accounting(stager.staged.rows, withheld, _TRUSTED))
-        progress("auditing", 1, 1)
+    def _stage(
+        self, stage: Stage, plan: Plan, known: dict[str, KnownFile], key: bytes, progress: Progress
+    ) -> dict[str, dict[str, int]]:
+        """Stage every table. Returns the landing records that were withheld, by feed and reason."""
+        stage.engine.use_rows("settings", settings_row(self._settings))
+        stage.engine.use_rows("reach", reach_rows(self._settings))
+        stage.engine.use_rows("pseudonym_key", key_row(key))
+        with stage.timed("landing"):
+            land(stage, plan, known, progress)
+        if self._last is None or plan.full_because:
+            return rebuild(stage, progress)
+        return update(stage, self._last.report["withheld"], progress)
 
-    def _commit(self, stager: Stager, progress: Progress) -> dict[str, int | None]:
-        changes = stager.staged.changes
+    def _commit(self, stage: Stage, progress: Progress) -> dict[str, int | None]:
+        changes = stage.staged.changes
         files = [
             {"run": self._last.run + 1 if self._last else 1, **_camel(asdict(file))}
-            for file in [*stager.staged.files, *stager.staged.noted]
+            for file in [*stage.staged.files, *stage.staged.noted]
         ]
         if files:
             path = str(self._tables.data_folder("landed_files") / f"{self._token}-files.parquet")
@@ -168,8 +175,8 @@ class _Execution:
                 snapshots[name] = self._tables.commit(contract, changes.get(name, Commit()), self._token)
         return snapshots
 
-    def _report(self, plan: Plan, stager: Stager, withheld: dict[str, dict[str, int]], mark: str) -> dict[str, Any]:
-        files = stager.staged.files
+    def _report(self, plan: Plan, stage: Stage, withheld: dict[str, dict[str, int]], mark: str) -> dict[str, Any]:
+        files = stage.staged.files
         earlier = self._last.report["landedFiles"] if self._last else 0
         feeds = {
             feed: {
@@ -182,24 +189,22 @@ class _Execution:
         }
         return {
             "landing": str(self._landing.absolute()),
-            "reasons": list(plan.rebuild),
+            "mode": plan.mode,
+            "reasons": list(plan.reasons),
+            "fullBecause": list(plan.full_because),
             "unchangedFiles": plan.unchanged,
             "vanishedFiles": plan.vanished,
             "otherFiles": plan.others,
             "missingFeeds": list(plan.missing_feeds),
             "feeds": feeds,
-            "landedFiles": earlier + len(files) + len(stager.staged.noted),
-            "rows": stager.staged.rows,
+            "landedFiles": earlier + len(files) + len(stage.staged.noted),
+            "rows": stage.staged.rows,
+            "added": stage.staged.added,
+            "removed": stage.staged.removed,
             "withheld": withheld,
-            "steps": self._steps,
+            "steps": stage.steps,
             "keyId": mark,
         }
-
-    def _timed(self, step: str, act: Callable[[], Any]) -> Any:
-        start = clock.stopwatch_s()
-        result = act()
-        self._steps.append({"step": step, "seconds": round(clock.stopwatch_s() - start, 3)})
-        return result
 
 
 def known_files(tables: Tables, run: Run | None) -> dict[str, KnownFile]:
@@ -213,6 +218,16 @@ def known_files(tables: Tables, run: Run | None) -> dict[str, KnownFile]:
         )
         for row in rows
     }
+
+
+def _left_by(run: Run | None) -> Before | None:
+    return Before(run.policy, run.fingerprint) if run else None
+
+
+def _after(last: Run | None) -> datetime:
+    """The start of a run: now, but later than the last one's whatever the clock says, since it orders what was landed."""
+    now = clock.now()
+    return now if last is None else max(now, last.started_at + timedelta(microseconds=1))
 
 
 def _check_key_place(settings: Settings) -> None:

@@ -1,53 +1,31 @@
-"""Stage a run: write every new data file, commit none.
+"""A run in the making: its engine, and what it is about to commit. Writes new data files, commits none.
 
 Data files are written where they will stay, under names that begin with the run's token; until a commit refers to them they are garbage
-that `catalog.runs.recover` collects.
+that `catalog.runs.recover` collects. A table changes in one of two ways: `rewrite` replaces all of it, `splice` the rows that differ.
+Afterwards the engine knows the table as it will be, as `NAME` and as `after_NAME`; as it was, it knows it as `before_NAME`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
-from operator import itemgetter
 from pathlib import Path
 
+from stedi import clock
+from stedi.catalog.state import Run
 from stedi.catalog.tables import Commit, Tables
 from stedi.config import Settings
-from stedi.contracts import FEEDS, Contract, contracts, model
-from stedi.devices.matching import match_instants
+from stedi.contracts import contracts, model
 from stedi.engines.base import Engine
-from stedi.engines.sql import listed
-from stedi.ingest.discover import LandingFile
-from stedi.ingest.land import Lander
-from stedi.ingest.profile import Profile, profiles
-from stedi.privacy.policy import reach_rows, settings_row
-from stedi.privacy.pseudonyms import key_row
-from stedi.runs.plan import KnownFile, Plan
+from stedi.runs.audit import Violation, check_table
+from stedi.runs.plan import KnownFile
 
-#: Derived tables in the order in which they are built.
-DERIVED = (
-    "customer_trusted",
-    "accelerometer_trusted",
-    "device_sessions",
-    "customers_curated",
-    "step_trainer_trusted",
-    "machine_learning_curated",
-)
-#: What is computed on the way before a derived table, and kept for this run alone. `instant_matches` follows from `instant_pairs`.
-BEFORE: Mapping[str, Sequence[str]] = {
-    "customer_trusted": ("customer_holding",),
-    "device_sessions": (
-        "phone_instants",
-        "device_instants",
-        "session_instants",
-        "sessions",
-        "instant_pairs",
-        "session_pairs",
-        "pair_hours",
-        "pair_evidence",
-    ),
-}
+#: Rows of one data file of a table that is clustered, so that a change to one person's rows does not rewrite everybody's.
+ROWS_PER_FILE = 250_000
+#: Data files that one statement writes at most.
+MAX_FILES = 128
 
 #: Called with the name of a step, how much of it is done, and how much there is.
 Progress = Callable[[str, int, int], None]
@@ -62,16 +40,27 @@ class Staged:
         files: landing files read in this run, with what came of each.
         noted: landing files that were touched but hold what they held; only their time is new.
         rows: number of rows of every table after the commit.
+        added: number of rows that each table gains.
+        removed: number of rows that each table loses.
+        violations: rules of contracts that staged rows break.
     """
 
     changes: dict[str, Commit] = field(default_factory=dict)
     files: list[KnownFile] = field(default_factory=list)
     noted: list[KnownFile] = field(default_factory=list)
     rows: dict[str, int] = field(default_factory=dict)
+    added: dict[str, int] = field(default_factory=dict)
+    removed: dict[str, int] = field(default_factory=dict)
+    violations: list[Violation] = field(default_factory=list)
 
 
-class Stager:
-    """Stages one run, on one engine."""
+class Stage:
+    """One run in the making.
+
+    Args:
+        started_at: start of the run; every row that it lands says so in `_ingested_at`.
+        last: the last completed run.
+    """
 
     def __init__(
         self,
@@ -80,149 +69,139 @@ class Stager:
         settings: Settings,
         token: str,
         started_at: datetime,
-        published: Mapping[str, int | None],
+        last: Run | None,
     ) -> None:
-        self._tables = tables
-        self._engine = engine
-        self._settings = settings
-        self._token = token
-        self._started_at = started_at
-        self._published = published
-        self._contracts = contracts(settings.policy)
-        self._scratch = tables.folder / "staging" / token
+        self.tables = tables
+        self.engine = engine
+        self.settings = settings
+        self.token = token
+        self.started_at = started_at
+        self.contracts = contracts(settings.policy)
+        self.scratch = tables.folder / "staging" / token
         self.staged = Staged()
+        self.steps: list[dict[str, object]] = []
+        self._last = last
 
-    def land(self, plan: Plan, known: Mapping[str, KnownFile], progress: Progress) -> None:
-        """Read the files of the plan. A touched file whose content did not change is only noted with its new time."""
-        files = [*plan.new, *plan.touched]
-        total, done = sum(file.size for file in files), 0
-        added: dict[str, list[str]] = {}
+    def model(self, name: str) -> str:
+        """The SQL of a model, under the policy of the run."""
+        return model(name, self.settings.policy)
 
-        def on_file(profile: Profile) -> None:
-            nonlocal done
-            done += profile.file.size
-            progress("reading", done, total)
+    def files_before(self, name: str) -> list[str]:
+        """The data files of a table as of the last completed run."""
+        return self.tables.files(name, self._last.snapshots.get(name)) if self._last else []
 
-        fresh_files = self._fresh(files, known, progress)
-        progress("reading", 0, total)
-        for feed, table in FEEDS.items():
-            fresh = [profile for profile in fresh_files if profile.file.feed == feed]
-            if fresh:
-                landed = self._lander(feed, on_file).land(fresh)
-                added.setdefault(table, []).extend(landed.landing)
-                added.setdefault("quarantine", []).extend(landed.quarantine)
-                self.staged.files += [_known(p, landed.counts[p.file.path]) for p in fresh]
-        replaced = [file.path for file in self.staged.files if file.path in known]
-        for table in (*FEEDS.values(), "quarantine"):
-            self._change_landing(table, added.get(table, []), replaced)
+    def before(self, name: str) -> None:
+        """Let the engine know a table as of the last completed run as `before_NAME`. It must have the shape that it has today."""
+        self.engine.use_files(f"before_{name}", self.files_before(name), self.contracts[name], located=True)
 
-    def _fresh(self, files: list[LandingFile], known: Mapping[str, KnownFile], progress: Progress) -> list[Profile]:
-        """Profile files; those whose content is new are to be read."""
-        fresh = []
-        for number, profile in enumerate(profiles(files)):
-            progress("checking", number, len(files))
-            before = known.get(profile.file.path)
-            if before is not None and before.sha256 == profile.sha256:
-                self.staged.noted.append(_known(profile, (before.landed, before.quarantined)))
-            else:
-                fresh.append(profile)
-        return fresh
+    def change(self, name: str, add: list[str], remove: list[str], current: list[str]) -> None:
+        """Note which files a table gains and loses; from here on the engine knows the table as it will be."""
+        contract = self.contracts[name]
+        self.staged.changes[name] = Commit(tuple(add), tuple(remove))
+        files = [path for path in current if path not in set(remove)] + add
+        self.engine.use_files(f"after_{name}", files, contract)
+        self.engine.use_files(name, files, contract)
+        self.staged.rows[name] = self.count(f"after_{name}")
 
-    def _lander(self, feed: str, on_file: Callable[[Profile], None]) -> Lander:
-        pair = (self._contracts[FEEDS[feed]], self._contracts["quarantine"])
-        return Lander(
-            self._engine,
-            feed,
-            pair,
-            {contract.name: self._tables.field_ids(contract) for contract in pair},
-            {contract.name: str(self._tables.data_folder(contract.name) / self._token) for contract in pair},
-            self._scratch,
-            self._started_at.isoformat(),
-            on_file,
+    def rewrite(self, name: str, select: str, at_most: int) -> None:
+        """Replace all rows of a table. `at_most` bounds their number, as far as that is known beforehand."""
+        current = self.files_before(name)
+        self.change(name, self.write(name, select, "all", at_most), current, current)
+        self.staged.added[name] = self.staged.rows[name]
+        self.staged.removed[name] = self._last.report["rows"].get(name, 0) if self._last else 0
+        self.check(name, name)
+
+    def splice(self, name: str, new: str, old: str) -> None:
+        """Replace some rows of a table, writing only what differs.
+
+        Rows are compared as a bag, by all columns. Data files that hold a row to be removed are written anew; where there is none, the
+        table is appended to.
+
+        Args:
+            name: the table.
+            new: selects the rows that are to be there. They are audited, and kept as `new_NAME`.
+            old: selects from `before_NAME`, with `_file` and `_row`, the rows that are there.
+        """
+        current = self.files_before(name)
+        self._compare(name, new, old)
+        self.check(name, f"new_{name}")
+        added, removed = self.count(f"added_{name}"), self.count(f"removed_{name}")
+        self.staged.added[name], self.staged.removed[name] = added, removed
+        victims = self.files_of(f"SELECT * FROM removed_{name}") if removed else []
+        columns = self._columns(name)
+        select = f"SELECT {columns} FROM added_{name}"
+        if victims:
+            self.engine.use_files("victims", victims, self.contracts[name], located=True)
+            added += self.count("victims")
+            select += f"""
+                UNION ALL SELECT {columns} FROM victims AS v WHERE NOT EXISTS (
+                  SELECT 1 FROM removed_{name} AS r WHERE r."_row" = v."_row" AND r."_file" = v."_file")"""
+        self.change(name, self.write(name, select, "new", added) if added else [], victims, current)
+
+    def _compare(self, name: str, new: str, old: str) -> None:
+        """Keep `new_NAME`, `old_NAME`, and what differs: `added_NAME` and `removed_NAME`."""
+        contract, columns = self.contracts[name], self._columns(name)
+        typed = ", ".join(f'CAST(n."{c.name}" AS {c.type}) AS "{c.name}"' for c in contract.columns)
+        self.engine.keep(f"new_{name}", f"SELECT {typed} FROM ({new}) AS n")
+        self.engine.keep(f"old_{name}", old)
+        self.engine.keep(
+            "differing",
+            f"""SELECT {columns} FROM (
+                  SELECT {columns}, 1 AS "_copies" FROM new_{name} UNION ALL SELECT {columns}, -1 AS "_copies" FROM old_{name}
+                ) AS b GROUP BY {columns} HAVING sum("_copies") <> 0""",
         )
+        same = " AND ".join(f'd."{c.name}" IS NOT DISTINCT FROM r."{c.name}"' for c in contract.columns)
+        for kind, side in (("added", "new"), ("removed", "old")):
+            self.engine.keep(
+                f"{kind}_{name}",
+                f"SELECT r.* FROM {side}_{name} AS r WHERE EXISTS (SELECT 1 FROM differing AS d WHERE {same})",
+            )
+        self.engine.drop("differing")
+        self.engine.drop(f"old_{name}")
 
-    def _change_landing(self, table: str, added: list[str], replaced: list[str]) -> None:
-        """Add files; what a changed landing file brought before is left out of the data files that hold it."""
-        contract = self._contracts[table]
-        current = self._tables.files(table, self._published.get(table))
-        removed: list[str] = []
-        if replaced and current:
-            removed = self._files_with(current, contract, replaced)
-        if removed:
-            path = self._path(contract, "kept")
-            self._engine.use_files("with_replaced", removed, contract)
-            if self._write(
-                f'SELECT * FROM with_replaced WHERE "_source_file" NOT IN ({listed(replaced)})', path, contract
-            ):
-                added.append(path)
-        self.staged.changes[table] = Commit(tuple(added), tuple(removed))
-        self._show(contract, [path for path in current if path not in removed] + added)
+    def files_of(self, located: str) -> list[str]:
+        """The data files in which rows lie; `located` selects them, with `_file`."""
+        found = self.engine.query(f'SELECT DISTINCT "_file" FROM ({located}) AS t')
+        return sorted(str(path) for path in found["_file"].to_pylist())
 
-    def _files_with(self, files: list[str], contract: Contract, landing_files: list[str]) -> list[str]:
-        found = []
-        for path in files:
-            self._engine.use_files("one_file", [path], contract)
-            if self._engine.query(
-                f'SELECT 1 FROM one_file WHERE "_source_file" IN ({listed(landing_files)}) LIMIT 1'
-            ).num_rows:
-                found.append(path)
-        return found
+    def write(self, name: str, select: str, part: str, at_most: int) -> list[str]:
+        """Write data files of a table, not yet committed; none where there is no row."""
+        contract = self.contracts[name]
+        ids = self.tables.field_ids(contract)
+        prefix = str(self.tables.data_folder(name) / f"{self.token}-{part}")
+        files = min(at_most // ROWS_PER_FILE, MAX_FILES)
+        if contract.clustered_by and files > 1:
+            return self.engine.write_clustered(select, prefix, contract, ids, contract.clustered_by, files)
+        path = f"{prefix}.parquet"
+        self.engine.write(select, path, contract, ids)
+        self.engine.use_files("written", [path], contract)
+        if self.count("written"):
+            return [path]
+        Path(path).unlink()
+        return []
 
-    def derive(self, key: bytes, progress: Progress) -> None:
-        """Build every derived table from the landing relations, by its model."""
-        self._engine.use_rows("settings", settings_row(self._settings))
-        self._engine.use_rows("reach", reach_rows(self._settings))
-        self._engine.use_rows("pseudonym_key", key_row(key))
-        for number, name in enumerate(DERIVED):
-            progress("building " + name, number, len(DERIVED))
-            if name != "device_sessions" or self._settings.policy == "strict":
-                self._compute_before(name)
-            self._derive(self._contracts[name])
-        progress("building", len(DERIVED), len(DERIVED))
+    def check(self, name: str, rows: str) -> None:
+        """Audit rows against the contract of a table; the engine takes them for the table until it changes."""
+        if rows != name:
+            self.engine.define(name, f"SELECT * FROM {rows}")
+        self.staged.violations += check_table(self.engine, self.contracts[name])
 
-    def _compute_before(self, name: str) -> None:
-        for step in BEFORE.get(name, ()):
-            self._engine.keep(step, model(step, self._settings.policy))
-            if step == "instant_pairs":
-                match_instants(self._engine, self._settings.devices.clock_tolerance_ms)
-
-    def _derive(self, contract: Contract) -> None:
-        path = self._path(contract, "all")
-        rows = self._write(model(contract.name, self._settings.policy), path, contract)
-        current = self._tables.files(contract.name, self._published.get(contract.name))
-        added = [path] if rows else []
-        self.staged.changes[contract.name] = Commit(tuple(added), tuple(current))
-        self._show(contract, added)
-
-    def withheld(self) -> dict[str, dict[str, int]]:
-        """Landing records that are in no trusted table, by feed and reason; a duplicate counts as one, too."""
-        found = {}
-        for feed in FEEDS:
-            rows = self._engine.query(model(f"withheld_{feed}", self._settings.policy)).to_pylist()
-            found[feed] = {
-                row["reason"]: row["records"] for row in sorted(rows, key=itemgetter("reason")) if row["records"]
-            }
-        return found
-
-    def _show(self, contract: Contract, files: list[str]) -> None:
-        self._engine.use_files(contract.name, files, contract)
-        self.staged.rows[contract.name] = self._engine.query(f"SELECT count(*) AS n FROM {contract.name}")["n"][
-            0
-        ].as_py()
-
-    def _write(self, select: str, path: str, contract: Contract) -> int:
-        """Write one data file; returns its number of rows, and leaves no file where there are none."""
-        self._engine.write(select, path, contract, self._tables.field_ids(contract))
-        self._engine.use_files("written", [path], contract)
-        rows: int = self._engine.query("SELECT count(*) AS n FROM written")["n"][0].as_py()
-        if not rows:
-            Path(path).unlink()
+    def count(self, relation: str) -> int:
+        """Number of rows of a relation."""
+        rows: int = self.engine.query(f"SELECT count(*) AS n FROM {relation}")["n"][0].as_py()
         return rows
 
-    def _path(self, contract: Contract, part: str) -> str:
-        return str(self._tables.data_folder(contract.name) / f"{self._token}-{part}.parquet")
+    def withheld(self, feed: str) -> dict[str, int]:
+        """Landing records of a feed that are in no trusted table, by reason; a duplicate counts as one, too."""
+        rows = self.engine.query(self.model(f"withheld_{feed}")).to_pylist()
+        return {row["reason"]: row["records"] for row in rows if row["records"]}
 
+    @contextmanager
+    def timed(self, step: str) -> Iterator[None]:
+        """Note how long a step takes."""
+        start = clock.stopwatch_s()
+        yield
+        self.steps.append({"step": step, "seconds": round(clock.stopwatch_s() - start, 3)})
 
-def _known(profile: Profile, counts: tuple[int, int]) -> KnownFile:
-    file = profile.file
-    return KnownFile(file.path, file.feed, file.size, file.modified_ns, profile.sha256, *counts)
+    def _columns(self, name: str) -> str:
+        return ", ".join(f'"{c.name}"' for c in self.contracts[name].columns)

@@ -22,10 +22,10 @@ candidates AS (
     e."jaccard",
     CASE WHEN e."matches" >= s."minMatches" THEN 1 ELSE 0 END AS "eligible",
     CASE WHEN h."customer" IS NULL THEN 0 ELSE 1 END AS "holder"
-  FROM pair_evidence AS e
+  FROM session_evidence AS e
   CROSS JOIN settings AS s
   LEFT JOIN sole_holders AS h ON h."serialNumber" = e."serialNumber" AND h."customer" = e."customer"
-  WHERE e."jaccard" >= s."minJaccard" AND (e."matches" >= s."minMatches" OR h."customer" IS NOT NULL)
+  WHERE e."matches" >= s."minMatches" OR h."customer" IS NOT NULL
   QUALIFY CASE WHEN e."matches" >= s."minMatches" THEN 1 ELSE 0 END
     = max(CASE WHEN e."matches" >= s."minMatches" THEN 1 ELSE 0 END) OVER (PARTITION BY e."serialNumber", e."sessionStart")
 ),

@@ -1,0 +1,94 @@
+"""Stage the landing tables and the quarantine: read files that are new or changed (SPEC 1 and 6).
+
+Beside the tables as they will be, the engine gets to know `added_NAME`, the rows that arrive, `gone_NAME`, those that a changed landing
+file brought before, and `changed_NAME`, both.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from stedi.contracts import FEEDS
+from stedi.engines.sql import listed
+from stedi.ingest.discover import LandingFile
+from stedi.ingest.land import Lander
+from stedi.ingest.profile import Profile, profiles
+from stedi.runs.plan import KnownFile, Plan
+from stedi.runs.stage import Progress, Stage
+
+#: Tables that landing files bring rows to.
+LANDING = (*FEEDS.values(), "quarantine")
+
+
+def land(stage: Stage, plan: Plan, known: Mapping[str, KnownFile], progress: Progress) -> None:
+    """Read the files of the plan. A touched file whose content did not change is only noted with its new time."""
+    files = [*plan.new, *plan.touched]
+    total, done = sum(file.size for file in files), 0
+    added: dict[str, list[str]] = {}
+
+    def on_file(profile: Profile) -> None:
+        nonlocal done
+        done += profile.file.size
+        progress("reading", done, total)
+
+    fresh_files = _fresh(stage, files, known, progress)
+    progress("reading", 0, total)
+    for feed, table in FEEDS.items():
+        fresh = [profile for profile in fresh_files if profile.file.feed == feed]
+        if fresh:
+            landed = _lander(stage, feed, on_file).land(fresh)
+            added.setdefault(table, []).extend(landed.landing)
+            added.setdefault("quarantine", []).extend(landed.quarantine)
+            stage.staged.files += [_known(p, landed.counts[p.file.path]) for p in fresh]
+    replaced = [file.path for file in stage.staged.files if file.path in known]
+    for table in LANDING:
+        _change(stage, table, added.get(table, []), replaced)
+
+
+def _fresh(stage: Stage, files: list[LandingFile], known: Mapping[str, KnownFile], progress: Progress) -> list[Profile]:
+    """Profile files; those whose content is new are to be read."""
+    fresh = []
+    for number, profile in enumerate(profiles(files)):
+        progress("checking", number, len(files))
+        before = known.get(profile.file.path)
+        if before is not None and before.sha256 == profile.sha256:
+            stage.staged.noted.append(_known(profile, (before.landed, before.quarantined)))
+        else:
+            fresh.append(profile)
+    return fresh
+
+
+def _lander(stage: Stage, feed: str, on_file: Callable[[Profile], None]) -> Lander:
+    pair = (stage.contracts[FEEDS[feed]], stage.contracts["quarantine"])
+    return Lander(
+        stage.engine,
+        feed,
+        pair,
+        {contract.name: stage.tables.field_ids(contract) for contract in pair},
+        {contract.name: str(stage.tables.data_folder(contract.name) / stage.token) for contract in pair},
+        stage.scratch,
+        stage.started_at.isoformat(),
+        on_file,
+    )
+
+
+def _change(stage: Stage, table: str, added: list[str], replaced: list[str]) -> None:
+    """Add files; what a changed landing file brought before is left out of the data files that hold it."""
+    engine, contract = stage.engine, stage.contracts[table]
+    current = stage.files_before(table)
+    stage.before(table)
+    engine.use_files(f"added_{table}", added, contract)
+    gone = f'"_source_file" IN ({listed(replaced)})' if replaced else "FALSE"
+    victims = stage.files_of(f"SELECT * FROM before_{table} WHERE {gone}") if replaced else []
+    engine.use_files("victims", victims, contract)
+    engine.keep(f"gone_{table}", f"SELECT * FROM victims WHERE {gone}")
+    engine.define(f"changed_{table}", f"SELECT * FROM added_{table} UNION ALL SELECT * FROM gone_{table}")
+    stage.check(table, f"added_{table}")
+    kept = stage.write(table, f"SELECT * FROM victims WHERE NOT ({gone})", "kept", 0) if victims else []
+    stage.staged.added[table], stage.staged.removed[table] = stage.count(f"added_{table}"), stage.count(f"gone_{table}")
+    stage.change(table, [*added, *kept], victims, current)
+
+
+def _known(profile: Profile, counts: tuple[int, int]) -> KnownFile:
+    file = profile.file
+    return KnownFile(file.path, file.feed, file.size, file.modified_ns, profile.sha256, *counts)

@@ -1,0 +1,61 @@
+"""Build every derived table from all landing rows, each by its model."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from stedi.contracts import FEEDS
+from stedi.devices.matching import match_instants
+from stedi.runs.stage import Progress, Stage
+
+#: Derived tables in the order in which they are built.
+DERIVED = (
+    "customer_trusted",
+    "accelerometer_trusted",
+    "session_evidence",
+    "device_sessions",
+    "customers_curated",
+    "step_trainer_trusted",
+    "machine_learning_curated",
+)
+#: What leads from readings to the evidence for whose device it is, in order. `instant_matches` follows from `instant_pairs`.
+EVIDENCE = (
+    "phone_instants",
+    "device_instants",
+    "session_instants",
+    "sessions",
+    "instant_pairs",
+    "session_pairs",
+    "pair_hours",
+    "pair_evidence",
+)
+#: What is computed on the way before a derived table, and kept for this run alone.
+_BEFORE: Mapping[str, Sequence[str]] = {"customer_trusted": ("customer_holding",), "session_evidence": EVIDENCE}
+#: The feed of whose landing rows a table can have no more than there are.
+_FED_BY = {"accelerometer_trusted": "accelerometer", "step_trainer_trusted": "step_trainer"}
+
+
+def rebuild(stage: Stage, progress: Progress) -> dict[str, dict[str, int]]:
+    """Build every derived table. Returns the landing records that were withheld, by feed and reason."""
+    for number, name in enumerate(DERIVED):
+        progress("building " + name, number, len(DERIVED))
+        with stage.timed(name):
+            if name != "session_evidence" or stage.settings.policy == "strict":
+                compute(stage, _BEFORE.get(name, ()))
+            stage.rewrite(name, stage.model(name), _at_most(stage, name))
+    progress("building", len(DERIVED), len(DERIVED))
+    with stage.timed("withheld"):
+        return {feed: stage.withheld(feed) for feed in FEEDS}
+
+
+def compute(stage: Stage, steps: Sequence[str]) -> None:
+    """Compute what lies on the way to a table, and keep it for this run."""
+    for step in steps:
+        stage.engine.keep(step, stage.model(step))
+        if step == "instant_pairs":
+            match_instants(stage.engine, stage.settings.devices.clock_tolerance_ms)
+
+
+def _at_most(stage: Stage, name: str) -> int:
+    feed = _FED_BY.get(name, "accelerometer")
+    return stage.staged.rows[FEEDS[feed]]
