@@ -39,7 +39,19 @@ def test_json_holds_the_complete_report(cli, undocumented, small_lake: Path) -> 
         "unmatched session": 4,
     }
     assert set(run["snapshots"]) >= {"customer_landing", "machine_learning_curated"}
-    assert [step["step"] for step in run["report"]["steps"]] == ["land", "derive", "count", "audit", "commit"]
+    assert [step["step"] for step in run["report"]["steps"]] == [
+        "landing",
+        "customer_trusted",
+        "accelerometer_trusted",
+        "session_evidence",
+        "device_sessions",
+        "customers_curated",
+        "step_trainer_trusted",
+        "machine_learning_curated",
+        "withheld",
+        "audit",
+        "commit",
+    ]
     assert undocumented(facts, FIELDS) == set()
 
 

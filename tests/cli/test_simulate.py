@@ -17,7 +17,8 @@ def test_what_it_writes_is_what_a_run_finds(cli, undocumented, tmp_path: Path) -
     assert (truth["options"]["customers"], truth["options"]["dirtyShare"]) == (60, 0.02)
     report = cli("run", "--landing", "feeds", "--json").facts["report"]
     assert {feed: counts["arrived"] for feed, counts in report["feeds"].items()} == truth["arrived"]
-    assert report["rows"] == truth["expected"]["strict"]
+    wanted = truth["expected"]["strict"]
+    assert {name: report["rows"][name] for name in wanted} == wanted
 
 
 def test_text_says_what_was_written_and_what_comes_next(cli) -> None:

@@ -17,6 +17,7 @@ def test_lists_every_table_with_zone_rows_and_snapshot(cli, undocumented, small_
         "quarantine": ("landing", 2),
         "customer_trusted": ("trusted", 4),
         "accelerometer_trusted": ("trusted", 18),
+        "session_evidence": ("trusted", 4),
         "step_trainer_trusted": ("trusted", 8),
         "device_sessions": ("curated", 3),
         "customers_curated": ("curated", 4),
@@ -38,7 +39,7 @@ def test_text_in_a_pipe_is_one_line_per_table(cli, small_lake: Path) -> None:
     said = cli("tables", "--lakehouse", small_lake)
     head, *lines = said.out.splitlines()
     assert head.split() == ["zone", "table", "rows", "snapshot", "published", "(UTC)"]
-    assert len(lines) == 12
+    assert len(lines) == 13
     assert all(line == line.rstrip() for line in lines)
 
 

@@ -50,7 +50,9 @@ PolicyOption = Annotated[
     ),
 ]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what a run would do, and change nothing.")]
-Full = Annotated[bool, typer.Option("--full", help="Build the derived tables even if nothing changed.")]
+Full = Annotated[
+    bool, typer.Option("--full", help="Build the derived tables from all landing rows, even if nothing changed.")
+]
 NewKey = Annotated[
     bool,
     typer.Option(
@@ -137,11 +139,13 @@ def _text(result: RunResult) -> list[Grid | str]:
         return [f"up to date: {unchanged}, nothing new, nothing to do"]
     report = result.report
     feeds = [(feed, n["files"], n["landed"], n["quarantined"]) for feed, n in report["feeds"].items()]
+    tables = [(name, rows, report["added"][name], report["removed"][name]) for name, rows in report["rows"].items()]
     withheld = [(feed, why, n) for feed, reasons in report["withheld"].items() for why, n in reasons.items()]
+    head = f"run {result.run} ({result.policy}) is published after {result.seconds:.1f} s ({report['mode']})"
     return [
-        f"run {result.run} ({result.policy}) is published after {result.seconds:.1f} s; why: {_reasons(report['reasons'])}",
+        f"{head}; why: {_reasons(report['reasons'])}",
         Grid(("feed", ">files", ">landed", ">quarantined"), feeds, "Read in this run"),
-        Grid(("table", ">rows"), list(report["rows"].items()), "Tables"),
+        Grid(("table", ">rows", ">added", ">removed"), tables, "Tables"),
         Grid(("feed", "reason", ">records"), withheld, "Withheld: landed, but in no trusted table"),
     ]
 

@@ -15,7 +15,9 @@ if TYPE_CHECKING:
 #: What the report of a run holds; `stedi run --json` prints it, too.
 REPORT_FIELDS = {
     "landing": "the landing folder",
-    "reasons[]": "why the derived tables were built",
+    "mode": "`incremental` (the tables were brought up to date) or `full` (they were built from all landing rows)",
+    "reasons[]": "why there was something to do",
+    "fullBecause[]": "why the tables were built in full; empty where they were not",
     "unchangedFiles": "landing files that need not be looked at",
     "vanishedFiles": "landing files that were read once and are gone; what they brought stays",
     "missingFeeds[]": "feeds without any file",
@@ -26,8 +28,10 @@ REPORT_FIELDS = {
     "feeds.FEED.quarantined": "records of those files that went to the quarantine",
     "feeds.FEED.arrived": "landed + quarantined",
     "rows.TABLE": "rows of the table after the run",
+    "added.TABLE": "rows that the run added to the table; all of them where it was built in full",
+    "removed.TABLE": "rows that the run removed from the table; all of them where it was built in full",
     "withheld.FEED.REASON": "landing records that are in no trusted table, and why",
-    "steps[].step": "land, derive, count, audit or commit",
+    "steps[].step": "landing; the tables, or what was brought up to date; withheld, audit, commit",
     "steps[].seconds": "how long the step took",
     "keyId": "mark of the pseudonym key; it does not reveal the key",
 }

@@ -33,9 +33,9 @@ from stedi.ingest.discover import discover
 from stedi.privacy.policy import fingerprint, reach_rows, settings_row
 from stedi.privacy.pseudonyms import adopt_new_key, check_key, key_id, key_row, load_key, prepare_new_key
 from stedi.runs.audit import check_accounting, require
-from stedi.runs.landing import land
+from stedi.runs.landing import LANDING, land
 from stedi.runs.plan import Before, KnownFile, Plan, make_plan
-from stedi.runs.rebuild import rebuild
+from stedi.runs.rebuild import DERIVED, rebuild
 from stedi.runs.stage import Progress, Stage
 from stedi.runs.update import update
 
@@ -198,9 +198,10 @@ class _Execution:
             "missingFeeds": list(plan.missing_feeds),
             "feeds": feeds,
             "landedFiles": earlier + len(files) + len(stage.staged.noted),
-            "rows": stage.staged.rows,
-            "added": stage.staged.added,
-            "removed": stage.staged.removed,
+            **{
+                kind: {name: getattr(stage.staged, kind)[name] for name in (*LANDING, *DERIVED)}
+                for kind in ("rows", "added", "removed")
+            },
             "withheld": withheld,
             "steps": stage.steps,
             "keyId": mark,
