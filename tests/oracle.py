@@ -8,6 +8,7 @@ This is the independent oracle of the tests. It is written from `shared/SPEC.md`
 3. The readings of consenting customers that the policy allows become `accelerometer_trusted` (section 3).
 4. Under `strict`, sessions are cut, evidence is counted and each session is judged (section 5).
 5. The other tables follow from these (section 4); `withheld` counts what was kept out.
+6. `history_of` replays the runs to say what was known of each customer's decision when (section 6).
 
 Only the standard library is needed; `zstandard` is imported when a `.zst` file is read.
 """
@@ -365,6 +366,8 @@ class Customer(NamedTuple):
     serial_number: str | None
     consent_ms: int | None
     row: Row
+    decided_ms: int | None
+    place: tuple[str, int]
 
 
 class Movement(NamedTuple):
@@ -457,8 +460,45 @@ def _customers(landed: list[_Landed]) -> dict[str, Customer]:
             None if serial_number is None else str(serial_number),
             _given(record.integer("shareWithResearchAsOfDate")),
             record.row(),
+            record.integer("lastUpdateDate"),
+            (record.record.file, record.record.line),
         )
     return customers
+
+
+# --- Sections 2 and 6: when a decision became known -------------------------------------------------------
+
+
+def history_of(runs: Sequence[Sequence[Record]]) -> list[Row]:
+    """Return the rows of `consent_history`: after every run, look again at all that was known until then.
+
+    Args:
+        runs: The customer records that each run landed, oldest run first.
+    """
+    rows: list[Row] = []
+    landed: list[_Landed] = []
+    consents_before: dict[str, int | None] = {}
+    for number, records in enumerate(runs):
+        landed += [_Landed(record, number) for record in records]
+        for email, customer in _customers(landed).items():
+            known, before_ms = email in consents_before, consents_before.get(email)
+            if not known or before_ms != customer.consent_ms:
+                decision = _decision(known, before_ms, customer.consent_ms)
+                rows.append((email, decision, customer.consent_ms, customer.decided_ms, *customer.place, number))
+            consents_before[email] = customer.consent_ms
+    return rows
+
+
+def _by_run(landed: list[_Landed]) -> list[list[Record]]:
+    """Return the records of each run that landed any."""
+    return [[one.record for one in landed if one.run == run] for run in sorted({one.run for one in landed})]
+
+
+def _decision(known: bool, before_ms: int | None, now_ms: int | None) -> str:
+    """Name what a customer decided, by what was known of them before."""
+    if now_ms is None:
+        return "withdrew" if known else "not given"
+    return "consented" if before_ms is None else "instant changed"
 
 
 # --- Section 5: whose device is it ------------------------------------------------------------------------
@@ -678,7 +718,9 @@ def expected(deliveries: Sequence[Delivery], settings: Settings) -> dict[str, li
 
     Returns:
         Per table the sorted rows; the columns are those of the source feeds, in the order of section 1, and:
-        landing tables end with file and line; `quarantine` is (feed, file, line); `session_evidence` is
+        landing tables end with file and line; `quarantine` is (feed, file, line); `consent_history` is
+        (normalised email, decision, consent instant, lastUpdateDate, file, line, number of the run among those
+        that landed the customer records there are, from 0); `session_evidence` is
         (serialNumber, sessionStart, sessionEnd, normalised email, M, D, A); `device_sessions` is
         (serialNumber, sessionStart, sessionEnd, status, normalised email, M, D, A, registered), with `None`
         after the status `ambiguous`; under `strict` `customers_curated` is (email, serialNumber,
@@ -691,6 +733,7 @@ def expected(deliveries: Sequence[Delivery], settings: Settings) -> dict[str, li
     tables: dict[str, Iterable[Row]] = {
         **{f"{feed}_landing": [one.landing_row() for one in landed[feed]] for feed in FIELDS},
         "quarantine": quarantine,
+        "consent_history": history_of(_by_run(landed["customer"])),
         "customer_trusted": [customer.row for customer in people.consenting],
         "accelerometer_trusted": people.movements,
         **curated,

@@ -51,6 +51,7 @@ def tables_of(lake: stedi.Lakehouse, policy: str) -> dict[str, list[Row]]:
         else ("email", "serialNumber", "assignedSerialNumber", "assignedDevices"),
     }
     found = {name: rows(lake, name, names) for name, names in columns.items()}
+    found["consent_history"] = in_order(_history(lake))
     found["device_sessions"] = in_order([_session(row) for row in lake.table("device_sessions").to_arrow().to_pylist()])
     if policy == "seed":
         found["machine_learning_curated"] = rows(lake, "machine_learning_curated", (*STEP, *READING))
@@ -62,6 +63,17 @@ def tables_of(lake: stedi.Lakehouse, policy: str) -> dict[str, list[Row]]:
 def rows(lake: stedi.Lakehouse, table: str, columns: tuple[str, ...]) -> list[Row]:
     """Rows of a table in the oracle's order."""
     return in_order([tuple(row[name] for name in columns) for row in lake.table(table).to_arrow().to_pylist()])
+
+
+def _history(lake: stedi.Lakehouse) -> list[Row]:
+    """Instants of ingestion are told as the oracle tells runs: by their number among those of customer_landing."""
+    landed = lake.query('SELECT DISTINCT "_ingested_at" FROM customer_landing ORDER BY 1').to_arrow()
+    numbers = {at: number for number, at in enumerate(landed["_ingested_at"].to_pylist())}
+    columns = ("customer", "decision", "shareWithResearchAsOfDate", "lastUpdateDate", *PLACE)
+    return [
+        (*(row[name] for name in columns), numbers[row["_ingested_at"]])
+        for row in lake.table("consent_history").to_arrow().to_pylist()
+    ]
 
 
 def _session(row: dict[str, object]) -> Row:

@@ -10,13 +10,14 @@ import pytest
 
 import stedi
 
-#: SPEC section 4, rows on stedi-2023.
+#: SPEC section 4, rows on stedi-2023; and one decision of each of the 956 customers.
 ROWS = {
     "seed": {
         "customer_landing": 956,
         "accelerometer_landing": 81_273,
         "step_trainer_landing": 28_680,
         "quarantine": 0,
+        "consent_history": 956,
         "customer_trusted": 482,
         "accelerometer_trusted": 40_981,
         "device_sessions": 0,
@@ -29,6 +30,7 @@ ROWS = {
         "accelerometer_landing": 81_273,
         "step_trainer_landing": 28_680,
         "quarantine": 0,
+        "consent_history": 956,
         "customer_trusted": 482,
         "accelerometer_trusted": 32_025,
         "device_sessions": 464,

@@ -10,13 +10,14 @@ import pytest
 
 from stedi.cli.run import FIELDS
 
-#: SPEC section 4.
+#: SPEC section 4; one decision of each customer.
 ROWS = {
     "strict": {
         "customer_landing": 956,
         "accelerometer_landing": 81_273,
         "step_trainer_landing": 28_680,
         "quarantine": 0,
+        "consent_history": 956,
         "customer_trusted": 482,
         "accelerometer_trusted": 32_025,
         "device_sessions": 464,
@@ -29,6 +30,7 @@ ROWS = {
         "accelerometer_landing": 81_273,
         "step_trainer_landing": 28_680,
         "quarantine": 0,
+        "consent_history": 956,
         "customer_trusted": 482,
         "accelerometer_trusted": 40_981,
         "device_sessions": 0,

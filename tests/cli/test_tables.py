@@ -12,6 +12,7 @@ def test_lists_every_table_with_zone_rows_and_snapshot(cli, undocumented, small_
     rows = {table["name"]: (table["zone"], table["rows"]) for table in facts["tables"]}
     assert rows == {
         "customer_landing": ("landing", 5),
+        "consent_history": ("landing", 5),
         "accelerometer_landing": ("landing", 24),
         "step_trainer_landing": ("landing", 19),
         "quarantine": ("landing", 2),

@@ -43,11 +43,21 @@ PERSON = {
     "shareWithResearchAsOfDate": "10",
     "usableSince": "10",
 }
+DECISION = {
+    "customer": "'a'",
+    "decision": "'consented'",
+    "shareWithResearchAsOfDate": "10",
+    "lastUpdateDate": "5",
+    "_source_file": "'f'",
+    "_source_line": "1",
+    "_ingested_at": "TIMESTAMPTZ '2026-01-01'",
+}
 READING = {"customer": "'a'", "user": "'a'", "timestamp": "10", "x": "0", "y": "0", "z": "0"}
 
 
 def test_clean_tables_pass(engine: DuckDBEngine) -> None:
     hold(engine, "customer_trusted", PERSON)
+    hold(engine, "consent_history", DECISION)
     hold(engine, "accelerometer_trusted", READING)
     assert [violation for contract in CONTRACTS.values() for violation in check_table(engine, contract)] == []
 
@@ -72,6 +82,34 @@ def test_a_consent_that_a_later_record_withdraws(engine: DuckDBEngine) -> None:
     hold(engine, "customer_trusted", PERSON)
     hold(engine, "customer_landing", {"email": "' A'", "lastUpdateDate": "6"})
     assert broken(engine, "customer_trusted") == {("consent_is_not_outdated", 1)}
+
+
+def test_a_decision_without_its_instant_and_an_instant_without_its_decision(engine: DuckDBEngine) -> None:
+    withdrew = DECISION | {"customer": "'b'", "decision": "'withdrew'"}
+    hold(engine, "customer_trusted", PERSON, PERSON | {"customer": "'b'"}, PERSON | {"customer": "'c'"})
+    hold(
+        engine,
+        "consent_history",
+        DECISION,
+        withdrew,
+        DECISION | {"customer": "'c'", "decision": "'not given'"},
+        DECISION | {"customer": "'d'", "shareWithResearchAsOfDate": "0"},
+        DECISION | {"customer": "'e'", "decision": "'maybe'", "shareWithResearchAsOfDate": "NULL"},
+    )
+    assert broken(engine, "consent_history") == {("decision_and_instant_agree", 4)}
+
+
+def test_a_customer_who_is_in_against_their_last_decision_or_out_against_it(engine: DuckDBEngine) -> None:
+    later = {"_ingested_at": "TIMESTAMPTZ '2026-01-02'"}
+    hold(engine, "customer_trusted", PERSON)
+    hold(
+        engine,
+        "consent_history",
+        DECISION,
+        DECISION | later | {"decision": "'withdrew'", "shareWithResearchAsOfDate": "NULL"},
+        DECISION | {"customer": "'left out'"},
+    )
+    assert broken(engine, "consent_history") == {("last_decision_holds", 2)}
 
 
 def test_one_person_with_two_devices_at_a_time(engine: DuckDBEngine) -> None:

@@ -354,8 +354,35 @@ def test_a_later_record_without_consent_withdraws(house: House, not_given: int |
     tables = house.tables([withdrawal, person(ANN)], moves(ANN, 10, 20, 30), steps(D1, 10, 20, 30))
     assert len(tables["customer_landing"]) == 2
     assert len(tables["accelerometer_landing"]) == 3
+    learned = [
+        (ANN, "not given", None, 2, str(house.folder / "customer.json"), 1, 0)
+    ]  # both at once: she never consented
+    assert tables.pop("consent_history") == learned
     for name in tables.keys() - {"customer_landing", "accelerometer_landing", "step_trainer_landing"}:
         assert tables[name] == []
+
+
+def test_the_history_of_decisions_is_what_was_known_after_each_run(tmp_path: Path) -> None:
+    deliveries = [
+        [person(ANN, 10), person(BOB, None)],
+        [person("Ann@TEST.com ", 10, lastUpdateDate=2)],  # the same decision, said again
+        [{"email": ANN, "lastUpdateDate": 4}, person(ANN, 99, lastUpdateDate=3), person(BOB, 5, lastUpdateDate=2)],
+        [person(ANN, 20, lastUpdateDate=3)],  # late: what was known already is newer
+        [person(ANN, 30, lastUpdateDate=5)],
+        [person(ANN, 31, lastUpdateDate=5)],  # a tie goes to the later run
+    ]
+    files = [put(tmp_path / f"{number}.json", records) for number, records in enumerate(deliveries)]
+    history = expected([[("customer", file)] for file in files], Settings())["consent_history"]
+    assert [(*row[:4], Path(str(row[4])).name, *row[5:]) for row in history] == in_order(
+        [
+            (ANN, "consented", 10, 1, "0.json", 1, 0),
+            (ANN, "withdrew", None, 4, "2.json", 1, 2),
+            (ANN, "consented", 30, 5, "4.json", 1, 4),
+            (ANN, "instant changed", 31, 5, "5.json", 1, 5),
+            (BOB, "not given", None, 1, "0.json", 2, 0),
+            (BOB, "consented", 5, 2, "2.json", 3, 2),
+        ]
+    )
 
 
 def holding_consent(deliveries: Sequence[Sequence[Path]]) -> list[Row]:
@@ -710,6 +737,7 @@ ROWS = {
     "accelerometer_landing": (81_273, 81_273),
     "step_trainer_landing": (28_680, 28_680),
     "quarantine": (0, 0),
+    "consent_history": (956, 956),
     "customer_trusted": (482, 482),
     "accelerometer_trusted": (40_981, 32_025),
     "device_sessions": (0, 464),

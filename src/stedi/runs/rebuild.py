@@ -11,6 +11,7 @@ from stedi.runs.stage import Progress, Stage
 #: Derived tables in the order in which they are built.
 DERIVED = (
     "customer_trusted",
+    "consent_history",
     "accelerometer_trusted",
     "session_evidence",
     "device_sessions",

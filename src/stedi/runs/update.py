@@ -4,7 +4,7 @@ The models are those of a rebuild. They are run over a part of the rows that is 
 `zones/scope/` says which part that is. What the models give for the part is compared with what the tables hold for it, and the difference
 is written. So a part that is too large costs time, never rows.
 
-1. Customers: those with a changed record; their rows in customer_trusted.
+1. Customers: those with a changed record; their rows in customer_trusted and consent_history.
 2. Readings: of customers whose consent changed all of them, of others the new ones; their rows in accelerometer_trusted.
 3. Devices: with changed readings, or meeting a touched customer's phone; all their rivals; their rows in session_evidence and
    device_sessions, then those of step_trainer_trusted and machine_learning_curated.
@@ -71,6 +71,11 @@ def _customers(stage: Stage, counts: Counts) -> None:
         "customer_trusted",
         f"SELECT * FROM ({stage.model('customer_trusted')}) AS t WHERE {_among(_CUSTOMER, 'changed_customers')}",
         f"SELECT * FROM before_customer_trusted AS t WHERE {_among(_CUSTOMER, 'changed_customers')}",
+    )
+    stage.splice(
+        "consent_history",
+        f"SELECT * FROM ({stage.model('consent_history')}) AS t WHERE {_among(_CUSTOMER, 'changed_customers')}",
+        f"SELECT * FROM before_consent_history AS t WHERE {_among(_CUSTOMER, 'changed_customers')}",
     )
 
 

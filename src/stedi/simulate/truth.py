@@ -164,6 +164,7 @@ def _found(people: People, customers: IntArray) -> BoolArray:
 
 def _count_people(tables: Counter[str], people: People, movers: IntArray) -> None:
     """Count what needs no device, from the customer of each allowed accelerometer reading."""
+    tables["consent_history"] = people.count  # one run, so one decision each
     tables["customer_trusted"] = int(people.consents.sum())
     tables["accelerometer_trusted"] = len(movers)
     tables["customers_curated"] = int(_found(people, movers).sum())
