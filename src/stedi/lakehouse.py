@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
     from stedi.catalog.published import Published
     from stedi.catalog.state import Run
+    from stedi.engines.duckdb import DuckDBEngine
+    from stedi.privacy.consent import ConsentExplanation
     from stedi.runs.doctor import Check
     from stedi.runs.plan import Plan
 
@@ -196,26 +198,41 @@ class Lakehouse:
         """
         return Rows(lambda: self._reader(sql))
 
+    def explain_consent(self, email: str) -> ConsentExplanation:
+        """Why a person's data is in or out, as of the run: their decisions, and what became of their records (SPEC 2 to 5).
+
+        Args:
+            email: of the person; compared trimmed and without case. Somebody nobody knows is an answer, too: `known` is false.
+        """
+        from stedi.privacy.consent import TABLES, explain
+
+        with self._engine(TABLES) as (engine, run, _):
+            return explain(engine, email, run, self.runs())
+
     def runs(self) -> list[Run]:
         """All completed runs, oldest first."""
         return self._published().runs
 
     @contextmanager
     def _reader(self, sql: str) -> Iterator[pa.RecordBatchReader]:
+        asked = [name for name in contracts(self._settings.policy) if name in sql.lower()]
+        with self._engine(asked) as (engine, _, files):
+            yield engine.query_untrusted(sql, files)
+
+    @contextmanager
+    def _engine(self, names: Collection[str]) -> Iterator[tuple[DuckDBEngine, Run, list[str]]]:
+        """An engine that has these tables as of the run; with it the run, and the files that it may read."""
         from stedi.engines.duckdb import DuckDBEngine
 
         state = self._published()
         run = _found(state.runs, self._as_of)
-        asked = [contract for contract in contracts(run.policy).values() if contract.name in sql.lower()]
-        files = (
-            state.files if run is state.runs[-1] else self._planned_files(run, [contract.name for contract in asked])
-        )
+        files = state.files if run is state.runs[-1] else self._planned_files(run, names)
         with tempfile.TemporaryDirectory(prefix="stedi-") as scratch:
             engine = DuckDBEngine(Path(scratch), self._settings.memory_limit, self._settings.threads)
             try:
-                for contract in asked:
-                    engine.use_files(contract.name, files[contract.name], contract)
-                yield engine.query_untrusted(sql, [path for contract in asked for path in files[contract.name]])
+                for name in names:  # a run of an older program knows fewer tables
+                    engine.use_files(name, files.get(name, []), contracts(run.policy)[name])
+                yield engine, run, [path for name in names for path in files.get(name, [])]
             finally:
                 engine.close()
 
@@ -235,14 +252,14 @@ class Lakehouse:
         finally:
             tables.close()
 
-    def _planned_files(self, run: Run, names: list[str]) -> dict[str, list[str]]:
+    def _planned_files(self, run: Run, names: Collection[str]) -> dict[str, list[str]]:
         """Data files of an earlier run, as the catalog plans them. The runs themselves are those known today."""
         from stedi.catalog.tables import Tables
 
         tables = Tables.open(self._settings.lakehouse)
         try:
             snapshots = {**run.snapshots, "runs": tables.head("runs")}
-            return {name: tables.files(name, snapshots[name]) for name in names}
+            return {name: tables.files(name, snapshots.get(name)) for name in names}
         finally:
             tables.close()
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -11,8 +10,6 @@ from oracle import Settings, expected
 from product import differences, tables_of
 
 import stedi
-
-Give = Callable[..., None]
 
 
 @pytest.fixture

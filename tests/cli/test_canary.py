@@ -115,6 +115,7 @@ QUIET = (
     "quarantine show --file mixed.json --line 3",
     "devices",
     "devices --all",
+    *(f"consent explain c4n4ry.{who}@example.org" for who in ("bird", "twin", "late", "silent", "cut", "nobody")),
     "doctor",
     *(f"show {name} --rows 100" for name in contracts("strict")),
     "run --landing FEEDS",
@@ -140,6 +141,7 @@ def test_it_is_there_and_told_when_asked(cli, planted: Path) -> None:
         ("query", "FROM device_sessions", "--json"),
         ("show", "customer_landing", "--show-personal"),
         ("devices", "--show-personal"),
+        ("consent", "explain", "c4n4ry.late@example.org", "--show-personal"),
         ("quarantine", "show", "--raw"),
     ):
         said = cli(*command, "--lakehouse", planted)
@@ -215,9 +217,10 @@ def test_an_error_nobody_foresaw_does_not_tell_it(cli, planted: Path, monkeypatc
     def fail(*_: object, **__: object) -> None:
         raise KeyError(PERSON["email"])
 
-    for method in ("runs", "tables", "run", "query"):
+    for method in ("runs", "tables", "run", "query", "explain_consent"):
         monkeypatch.setattr(Lakehouse, method, fail)
-    for command in ("runs", "tables", "devices", "quarantine", "run --landing nowhere", "show customer_trusted"):
+    asked = f"consent explain {PERSON['email']}"
+    for command in ("runs", "tables", "devices", "quarantine", "run --landing nowhere", "show customer_trusted", asked):
         for how in ((), ("--json",)):
             said = cli(*command.split(), *how, "--lakehouse", planted)
             assert said.code == 70

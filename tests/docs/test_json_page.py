@@ -26,6 +26,7 @@ COMMANDS = {
     "stedi quarantine list": ["quarantine", "list"],
     "stedi quarantine show": ["quarantine", "show", "--raw"],
     "stedi devices": ["devices", "--all"],
+    "stedi consent explain": ["consent", "explain", "bobby.lincoln77@test.com"],
     "stedi doctor": ["doctor"],
 }
 #: Lists and objects that are empty here.

@@ -13,10 +13,23 @@ from typing import TextIO
 import typer
 
 from stedi import __version__
-from stedi.cli import devices, doctor, failures, interrupts, quarantine, query, run, runs, show, simulate, tables
+from stedi.cli import (
+    consent,
+    devices,
+    doctor,
+    failures,
+    interrupts,
+    quarantine,
+    query,
+    run,
+    runs,
+    show,
+    simulate,
+    tables,
+)
 
 #: Commands in the order of `stedi --help`: the way from nothing to a training table, then what helps on it.
-COMMANDS = (simulate, run, tables, show, query, runs, quarantine, devices, doctor)
+COMMANDS = (simulate, run, tables, show, query, runs, quarantine, devices, consent, doctor)
 
 
 def _print_version(asked: bool) -> None:
