@@ -11,12 +11,12 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import pyarrow as pa
 
@@ -38,6 +38,10 @@ from stedi.runs.plan import Before, KnownFile, Plan, make_plan
 from stedi.runs.rebuild import DERIVED, rebuild
 from stedi.runs.stage import Progress, Stage
 from stedi.runs.update import update
+
+#: Landing records that were withheld, by feed and reason.
+Withheld = dict[str, dict[str, int]]
+T = TypeVar("T")
 
 _TRUSTED = {
     "customer": ("customer_landing", "customer_trusted"),
@@ -103,6 +107,38 @@ def execute_run(
             tables.close()
 
 
+def rehearse_run(
+    settings: Settings, landing: Path, progress: Progress, read: Callable[[Stage], T]
+) -> tuple[Plan, T | None]:
+    """Stage and audit what a run would do now, let `read` look at it, and throw it away.
+
+    Returns the plan, and what `read` returned, which is None where nothing is to be done.
+
+    Raises:
+        LakehouseError: there is no lakehouse.
+        StediError: what a run would raise.
+    """
+    found = discover(landing)
+    with writer_lease(settings.lakehouse), catalog_explained(settings.lakehouse):
+        tables = Tables.open(settings.lakehouse)
+        try:
+            runs = completed_runs(tables)
+            recover(tables, runs)
+            last = runs[-1] if runs else None
+            key = load_key(settings.key_file, _known_key(runs))
+            known = known_files(tables, last)
+            now = Before(settings.policy, fingerprint(settings, key_id(key)))
+            plan = make_plan(found, known, _left_by(last), now, full=False)
+            if plan.nothing_to_do:
+                return plan, None
+            with _cleaned_up(tables) as token:
+                execution = _Execution(tables, settings, landing, token, last)
+                with execution.staged(plan, known, key, progress) as (stage, _):
+                    return plan, read(stage)
+        finally:
+            tables.close()
+
+
 class _Execution:
     """Steps 3 to 6 of a run."""
 
@@ -115,7 +151,11 @@ class _Execution:
         self._started_at = _after(last)
         self._contracts = contracts(settings.policy)
 
-    def run(self, plan: Plan, known: dict[str, KnownFile], key: bytes, mark: str, progress: Progress) -> Run:
+    @contextmanager
+    def staged(
+        self, plan: Plan, known: dict[str, KnownFile], key: bytes, progress: Progress
+    ) -> Iterator[tuple[Stage, Withheld]]:
+        """Steps 3 and 4; the engine knows the staged tables until the block ends."""
         for contract in self._contracts.values():
             self._tables.ensure(contract)
         engine = DuckDBEngine(
@@ -124,10 +164,16 @@ class _Execution:
         try:
             stage = Stage(self._tables, engine, self._settings, self._token, self._started_at, self._last)
             withheld = self._stage(stage, plan, known, key, progress)
+            with stage.timed("audit"):
+                require(stage.staged.violations + check_accounting(stage.staged.rows, withheld, _TRUSTED))
+            yield stage, withheld
         finally:
             engine.close()
-        with stage.timed("audit"):
-            require(stage.staged.violations + check_accounting(stage.staged.rows, withheld, _TRUSTED))
+
+    def run(self, plan: Plan, known: dict[str, KnownFile], key: bytes, mark: str, progress: Progress) -> Run:
+        """Steps 3 to 6."""
+        with self.staged(plan, known, key, progress) as (stage, withheld):
+            pass  # the engine's memory is not needed any more
         with stage.timed("commit"):
             snapshots = self._commit(stage, progress)
         progress("publishing", 0, 1)
@@ -145,9 +191,7 @@ class _Execution:
         progress("publishing", 1, 1)
         return run
 
-    def _stage(
-        self, stage: Stage, plan: Plan, known: dict[str, KnownFile], key: bytes, progress: Progress
-    ) -> dict[str, dict[str, int]]:
+    def _stage(self, stage: Stage, plan: Plan, known: dict[str, KnownFile], key: bytes, progress: Progress) -> Withheld:
         """Stage every table. Returns the landing records that were withheld, by feed and reason."""
         stage.engine.use_rows("settings", settings_row(self._settings))
         stage.engine.use_rows("reach", reach_rows(self._settings))
@@ -175,7 +219,7 @@ class _Execution:
                 snapshots[name] = self._tables.commit(contract, changes.get(name, Commit()), self._token)
         return snapshots
 
-    def _report(self, plan: Plan, stage: Stage, withheld: dict[str, dict[str, int]], mark: str) -> dict[str, Any]:
+    def _report(self, plan: Plan, stage: Stage, withheld: Withheld, mark: str) -> dict[str, Any]:
         files = stage.staged.files
         earlier = self._last.report["landedFiles"] if self._last else 0
         feeds = {
