@@ -171,6 +171,9 @@ def test_the_training_table_names_nobody(cli, planted: Path) -> None:
         "SELECT (SELECT email FROM customer_landing)",
         "SELECT CAST(raw AS JSON) FROM quarantine",
         "SELECT regexp_matches('x', '(' || email) FROM customer_landing",
+        "SELECT * FROM customer_landing AS c, json_each('{}', '$' || c.email)",
+        """SELECT json_deserialize_sql(CAST('{"error": false, "statements": [{"node": {"x": "' || email || '"}}]}' AS JSON))
+           FROM customer_landing""",
         "SELECT CAST(CASE WHEN n.range = 40000 THEN c.email ELSE '1' END AS INTEGER) FROM range(50000) AS n, customer_landing AS c",
         "SELECT nosuch FROM customer_landing",
         "SELECT * FROM nosuch",

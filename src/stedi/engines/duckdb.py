@@ -30,12 +30,14 @@ _TYPES = {
     "boolean": "BOOLEAN",
     "timestamptz": "TIMESTAMPTZ",
 }
-#: DuckDB errors that speak of the SQL alone, which the user wrote; all others may quote data.
+#: DuckDB errors that speak of the SQL alone, which the user wrote, as long as no row was read; all others may quote data.
 _ABOUT_SQL = (duckdb.ParserException, duckdb.BinderException, duckdb.CatalogException, duckdb.SyntaxException)
 
 #: Engines of this process, so that they can be reached from another thread.
 _open: WeakSet[DuckDBEngine] = WeakSet()
 
+_OUTSIDE = "the query reaches outside the lakehouse"
+_TABLES_ALONE = "only the tables that `stedi tables` lists can be read"
 _MORE_MEMORY = "raise memory_limit in stedi.toml, or free disk space where the engine spills"
 
 
@@ -139,7 +141,9 @@ class DuckDBEngine:
                 raise QueryError(
                     "only a single SELECT can be run here", hint="the lakehouse is read-only; see: stedi query --help"
                 )
-            rows: pa.RecordBatchReader = self._con.sql(select).to_arrow_reader(100_000)
+            bound = self._con.sql(select)  # names and types are known, no row was read yet
+        with _running():
+            rows: pa.RecordBatchReader = bound.to_arrow_reader(100_000)
         return type(rows).from_batches(rows.schema, _read_quietly(rows))
 
     def interrupt(self) -> None:
@@ -210,21 +214,32 @@ def _read_quietly(rows: pa.RecordBatchReader) -> Iterator[pa.RecordBatch]:
 
 @contextmanager
 def _user_sql() -> Iterator[None]:
-    """Errors in a user's SQL: DuckDB's words are shown only where they cannot quote data."""
+    """Errors in a user's SQL, before it runs: DuckDB's words are shown only where they cannot quote data."""
     try:
         yield
-    except duckdb.PermissionException:
-        raise QueryError(
-            "the query reaches outside the lakehouse", hint="only the tables that `stedi tables` lists can be read"
-        ) from None
     except _ABOUT_SQL as error:
         raise QueryError(
             str(error).strip(), hint="`stedi tables` lists the tables, `stedi show TABLE` their columns"
         ) from None
-    except duckdb.OutOfMemoryException:
-        raise QueryError("the query ran out of memory", hint=_MORE_MEMORY) from None
     except duckdb.Error as error:
-        raise QueryError(
-            f"the query failed while it ran ({type(error).__name__})",
-            hint="a value may not fit the type it is cast to: try_cast gives null instead",
-        ) from None
+        raise _failed(error) from None
+
+
+@contextmanager
+def _running() -> Iterator[None]:
+    """Errors while a user's SQL runs, of whatever class: some functions report a value as a mistake in the SQL (JSON paths, for one)."""
+    try:
+        yield
+    except duckdb.Error as error:
+        raise _failed(error) from None
+
+
+def _failed(error: duckdb.Error) -> QueryError:
+    if isinstance(error, duckdb.OutOfMemoryException):
+        return QueryError("the query ran out of memory", hint=_MORE_MEMORY)
+    if isinstance(error, duckdb.PermissionException):
+        return QueryError(_OUTSIDE, hint=_TABLES_ALONE)
+    return QueryError(
+        f"the query failed while it ran ({type(error).__name__})",
+        hint="a value may not fit the type it is cast to: try_cast gives null instead",
+    )
