@@ -24,6 +24,22 @@ def test_alone_it_lists(cli, small_lake: Path) -> None:
     assert alone.err == "2 records; `stedi quarantine show` lists them\n"
 
 
+def test_a_long_path_leaves_room_for_the_rest(cli, small_lake: Path) -> None:
+    feeds = small_lake.parent / "feeds"
+    said = cli("quarantine", "list", "--lakehouse", small_lake).out.splitlines()
+    assert said == [
+        str(feeds / "accelerometer" / "2023" / "accelerometer.json"),
+        "records  first line  reason",
+        "      1          25  timestamp: not an integer",
+        "",
+        str(feeds / "customer" / "2023" / "customer.json"),
+        "records  first line  reason",
+        "      1           6  not JSON",
+    ]
+    said = cli("quarantine", "show", "--lakehouse", small_lake).out.splitlines()
+    assert said[1:3] == ["line  reason", "  25  timestamp: not an integer"]
+
+
 def test_options_before_the_subcommand_are_refused_rather_than_ignored(cli, small_lake: Path) -> None:
     assert cli("quarantine", "--lakehouse", small_lake, "list").code == 2
 
@@ -66,7 +82,7 @@ def test_a_file_without_quarantined_records_is_no_error_but_an_unknown_one_is(cl
 
 def test_limit(cli, small_lake: Path) -> None:
     said = cli("quarantine", "show", "--limit", 1, "--lakehouse", small_lake)
-    assert len(said.out.splitlines()) == 2
+    assert len(said.out.splitlines()) == 3
     assert said.err == "1 of 2 records; --limit shows more\n"
 
 

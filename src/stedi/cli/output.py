@@ -118,7 +118,7 @@ def _cell(value: object) -> str:
 
 def _align(grid: Grid) -> None:
     if grid.title:
-        _print(grid.title)
+        _print(_cell(grid.title))
     lines = [grid.names, *([_cell(value) for value in row] for row in grid.rows)]
     widths = [max(len(line[i]) for line in lines) for i in range(len(grid.columns))]
     for line in lines:
@@ -139,7 +139,7 @@ def _draw(grid: Grid) -> None:
     for row in grid.rows:
         table.add_row(*(Text(_cell(value)) for value in row))
     if grid.title:
-        console.print(Text(grid.title, style="bold"))
+        console.print(Text(_cell(grid.title), style="bold"), soft_wrap=True)
     if grid.records and console.measure(table, options=console.options.update(width=_WIDEST)).maximum > console.width:
         _list_records(grid, console)
     else:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Iterable, Sequence
+from operator import itemgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -81,9 +84,9 @@ def list_groups(lakehouse: LakehouseDir = None, as_json: AsJson = False) -> None
     )
     records = sum(group["records"] for group in groups)
     facts = {"lakehouse": str(lake.folder), "records": records, "groups": groups}
-    lines = [(g["feed"], g["file"], g["reason"], g["records"], str(g["firstLine"])) for g in groups]
-    columns = ("feed", "file", "reason", ">records", ">first line")
-    emit(facts, *([Grid(columns, lines)] if lines else []), as_json=as_json)
+    columns = (">records", ">first line", "reason")
+    lines = [(g["file"], (g["records"], str(g["firstLine"]), g["reason"])) for g in groups]
+    emit(facts, *_by_file(columns, lines), as_json=as_json)
     if not as_json:
         note(
             "the quarantine is empty"
@@ -112,15 +115,23 @@ def show_records(
         f'SELECT "_source_file" AS file, "_source_line" AS line, feed, reason, {_INGESTED_AT} AS "ingestedAt"{text}'
         f' FROM quarantine WHERE {where} ORDER BY "_source_file", "_source_line", reason LIMIT {limit}',
     )
-    lines = [(row["file"], str(row["line"]), row["reason"], *([row["raw"]] if raw else [])) for row in found]
-    columns = ("file", ">line", "reason", *(["text"] if raw else []))
+    columns = (">line", "reason", *(["text"] if raw else []))
+    lines = [(row["file"], (str(row["line"]), row["reason"], *([row["raw"]] if raw else []))) for row in found]
     facts = {"lakehouse": str(lake.folder), "records": records, "shown": found}
-    emit(facts, *([Grid(columns, lines)] if lines else []), as_json=as_json)
+    emit(facts, *_by_file(columns, lines), as_json=as_json)
     if not as_json:
         note(
             f"{count(len(found))} of {counted(records, 'record')}"
             + ("; --limit shows more" if len(found) < records else "")
         )
+
+
+def _by_file(columns: Sequence[str], lines: Iterable[tuple[str, Sequence[object]]]) -> list[Grid]:
+    """A table per landing file, under its path, which in a column of its own would leave no room for the others."""
+    return [
+        Grid(columns, [line for _, line in group], title=file)
+        for file, group in itertools.groupby(lines, key=itemgetter(0))
+    ]
 
 
 def _where(file: str | None, line: int | None) -> str:
