@@ -95,6 +95,16 @@ def test_a_file_that_cannot_be_read(program, small_feeds: Path, tmp_path: Path, 
     assert not (tmp_path / "lakehouse").exists()
 
 
+def test_a_file_whose_name_is_not_utf_8(cli, small_feeds: Path, tmp_path: Path) -> None:
+    """Its rows could not say where they come from."""
+    try:
+        Path(os.fsdecode(os.fsencode(small_feeds / "customer") + b"/b\xffd.json")).write_text("{}")
+    except OSError:
+        pytest.skip("this file system takes UTF-8 names only")
+    assert_told(cli("run", "--landing", small_feeds), "LANDING", 3, "not UTF-8", "b\\xffd.json", "nothing was changed")
+    assert not (tmp_path / "lakehouse").exists()
+
+
 @pytest.mark.parametrize("ending", [".json.gz", ".jsonl.zst"])
 @pytest.mark.parametrize("harm", ["no such format", "cut short", "empty"])
 def test_a_compressed_file_that_is_damaged(cli, small_feeds: Path, tmp_path: Path, ending: str, harm: str) -> None:

@@ -81,6 +81,11 @@ def _paths(folder: Path) -> Iterator[Path]:
 
 def _landing_file(feed: str, path: Path) -> LandingFile:
     try:
+        str(path).encode("utf-8")
+    except UnicodeEncodeError:  # tables hold the path as text, and could not lead back to the file
+        shown = os.fsencode(path).decode("utf-8", "backslashreplace")
+        raise _unreadable_file(shown, "its path is not UTF-8") from None
+    try:
         status = path.stat()
     except OSError as error:  # a link that leads nowhere, for one: silence would lose its records
         raise _unreadable_file(path, error.strerror) from None
@@ -89,7 +94,7 @@ def _landing_file(feed: str, path: Path) -> LandingFile:
     return LandingFile(feed, str(path), status.st_size, status.st_mtime_ns)
 
 
-def _unreadable_file(path: Path, reason: str | None) -> LandingError:
+def _unreadable_file(path: Path | str, reason: str | None) -> LandingError:
     return LandingError(
         f"a landing file cannot be read: {reason}",
         where=str(path),
