@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from stedi.config import Settings, load_settings
-from stedi.contracts import Contract, Policy, contracts
+from stedi.contracts import FEEDS, Contract, Policy, contracts
 from stedi.errors import ConfigError, NotFoundError
 
 if TYPE_CHECKING:
@@ -267,7 +267,15 @@ class Lakehouse:
         chosen = landing or self._settings.landing
         if chosen is None:
             raise ConfigError("no landing folder was given", hint="pass --landing DIR, or set `landing` in stedi.toml")
-        return Path(chosen)
+        folder = Path(chosen)
+        for feed in FEEDS:
+            if self.folder.resolve().is_relative_to((folder / feed).resolve()):
+                raise ConfigError(
+                    "the lakehouse would lie in the folder of a feed, and its own files would be read as records",
+                    where=str(self.folder),
+                    hint="put it somewhere else, with --lakehouse DIR or `lakehouse` in stedi.toml",
+                )
+        return folder
 
 
 def open_lakehouse(path: str | Path | None = None, **overrides: Any) -> Lakehouse:

@@ -136,6 +136,17 @@ def test_the_lakehouse_would_be_a_file(cli, small_feeds: Path, tmp_path: Path) -
     assert_told(cli("tables", "--lakehouse", "file"), "LAKEHOUSE", 4)
 
 
+@pytest.mark.parametrize("place", ["customer", "customer/lake"])
+def test_the_lakehouse_would_lie_among_the_landing_files(cli, small_feeds: Path, place: str) -> None:
+    """The next run would read its metadata as records."""
+    before = sorted(small_feeds.rglob("*"))
+    for arguments in ((), ("--dry-run",)):
+        said = cli("run", "--landing", small_feeds, "--lakehouse", small_feeds / place, *arguments)
+        assert_told(said, "CONFIG", 2, "folder of a feed", place)
+    assert sorted(small_feeds.rglob("*")) == before
+    assert cli("run", "--landing", small_feeds, "--lakehouse", small_feeds / "lake").code == 0
+
+
 @pytest.fixture
 def other_writer(lake: Path) -> Iterator[int]:
     """Another process that holds the lease of `lake`."""
