@@ -222,6 +222,15 @@ def test_a_damaged_catalog(cli, lake: Path, harm: str) -> None:
         assert_told(said, "LAKEHOUSE", 4, "catalog.db", "restore catalog.db from a backup")
 
 
+def test_a_catalog_that_is_gone_is_not_replaced_by_an_empty_one(cli, lake: Path, small_feeds: Path) -> None:
+    """Rows of people would stay in files that no run looks at any more."""
+    (lake / "catalog.db").unlink()
+    before = sorted(lake.rglob("*.parquet"))
+    said = cli("run", "--landing", small_feeds, "--lakehouse", lake)
+    assert_told(said, "LAKEHOUSE", 4, "catalog.db", "restore catalog.db from a backup")
+    assert sorted(lake.rglob("*.parquet")) == before
+
+
 def test_a_data_file_that_is_gone(cli, lake: Path) -> None:
     next(lake.glob("warehouse/**/customer_trusted/data/*.parquet")).unlink()
     said = cli("query", "SELECT count(*) FROM customer_trusted", "--lakehouse", lake)

@@ -85,8 +85,20 @@ class Tables:
 
     @classmethod
     def create(cls, folder: Path) -> Tables:
-        """Open the lakehouse in `folder`, making an empty one where there is none."""
+        """Open the lakehouse in `folder`, making an empty one where there is none.
+
+        Raises:
+            LakehouseError: it is damaged or was moved, a newer version wrote it, or tables lie here that no catalog knows.
+        """
         if not (folder / "catalog.db").exists():
+            if any(
+                (folder / "warehouse").glob("*/*/metadata/*.json")
+            ):  # a new catalog would leave them, and who is in them, behind
+                raise LakehouseError(
+                    "the catalog is missing, but there are tables",
+                    where=str(folder / "catalog.db"),
+                    hint="restore catalog.db from a backup, or move the lakehouse away and run again from the landing files",
+                )
             (folder / "warehouse").mkdir(parents=True, exist_ok=True)
             with catalog_explained(folder), closing(sqlite3.connect(folder / "catalog.db")) as connection:
                 connection.execute("PRAGMA journal_mode = WAL")
