@@ -66,6 +66,7 @@ def test_a_data_file_that_is_damaged(cli, lake: Path) -> None:
     said = cli("doctor", "--lakehouse", lake)
     assert said.code == 1
     assert "table customer_trusted" in said.out
+    assert "table customer_trusted: restore it from a backup" in said.err
 
 
 def test_metadata_that_is_gone(cli, lake: Path) -> None:

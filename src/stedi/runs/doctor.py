@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Literal
 
 from stedi.config import FILE_NAME, Settings, load_settings
 from stedi.contracts import contracts
-from stedi.errors import LakehouseError, StediError
+from stedi.errors import DataError, LakehouseError, StediError
 
 if TYPE_CHECKING:
     from stedi.catalog.state import Run
@@ -170,8 +170,11 @@ def _count_rows(engine: Engine, name: str, paths: list[str], run: Run) -> int:
     for path in paths:
         if not Path(path.removeprefix("file://")).is_file():
             raise LakehouseError("a data file is missing", where=path, hint="restore it from a backup")
-    engine.use_files("examined", paths, contracts(run.policy)[name])
-    rows: int = engine.query("SELECT count(*) AS n FROM examined")["n"][0].as_py()
+    try:
+        engine.use_files("examined", paths, contracts(run.policy)[name])
+        rows: int = engine.query("SELECT count(*) AS n FROM examined")["n"][0].as_py()
+    except DataError:  # its own hint is to call the doctor
+        raise LakehouseError("a data file is damaged", where=name, hint="restore it from a backup") from None
     published = run.report["rows"].get(name, rows)
     if rows != published:
         raise LakehouseError(
