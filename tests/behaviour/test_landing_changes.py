@@ -87,6 +87,24 @@ def test_what_a_vanished_file_brought_stays(feeds: Path, tmp_path: Path) -> None
     assert rows(lake, "accelerometer_trusted") == 2
 
 
+@pytest.mark.parametrize("content", [reading("ann@test.com", 10), "dirt\n", '[{"user": "ann@test.com"}, 5]'])
+def test_a_file_that_vanishes_while_it_is_read_is_told(feeds: Path, tmp_path: Path, content: str) -> None:
+    lake = stedi.open_lakehouse(tmp_path / "lake")
+    gone = feeds / "accelerometer/a.json"
+    gone.write_text(content)
+
+    def progress(step: str, done: int, total: int) -> None:
+        if step == "reading":
+            gone.unlink(missing_ok=True)
+
+    with pytest.raises(stedi.LandingError, match="vanished") as told:
+        lake.run(feeds, progress=progress)
+    assert told.value.where == str(gone)
+    assert lake.runs() == []
+    gone.write_text(reading("ann@test.com", 10))
+    assert lake.run(feeds).run == 1
+
+
 def test_a_withdrawal_takes_every_row_out(feeds: Path, tmp_path: Path) -> None:
     lake = stedi.open_lakehouse(tmp_path / "lake")
     lake.run(feeds)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from stedi.contracts import Contract
 from stedi.engines.base import Engine
-from stedi.errors import AuditError, DataError
+from stedi.errors import AuditError, DataError, EngineError, LandingError
 from stedi.ingest import read, salvage
 from stedi.ingest.profile import Profile
 
@@ -86,6 +86,9 @@ class Lander:
                 return batch
             middle = len(batch) // 2
             return self._read_fast(batch[:middle]) + self._read_fast(batch[middle:])
+        except EngineError:
+            _require_present(batch)
+            raise
         found = {
             row.pop("path"): row for row in self._engine.query(read.accounting_select(path, self._landing)).to_pylist()
         }
@@ -122,7 +125,11 @@ class Lander:
 
     def _salvage(self, profile: Profile) -> tuple[str, str]:
         path = profile.file.path
-        salvage.salvage(self._engine, profile, self._landing)
+        try:
+            salvage.salvage(self._engine, profile, self._landing)
+        except EngineError:
+            _require_present([profile])
+            raise
         lost = self._engine.query(salvage.lost_lines_select())["lines"][0].as_py()
         if lost:
             raise AuditError(
@@ -144,6 +151,16 @@ class Lander:
     def _next_path(self, contract: Contract) -> str:
         self._number += 1
         return f"{self._targets[contract.name]}-{self._feed}-{self._number}.parquet"
+
+
+def _require_present(profiles: Sequence[Profile]) -> None:
+    for profile in profiles:
+        if not Path(profile.file.path).is_file():
+            raise LandingError(
+                "a landing file vanished while it was read",
+                where=profile.file.path,
+                hint="run again when the delivery is complete; nothing was changed",
+            )
 
 
 def _suits_fast_read(profile: Profile) -> bool:
