@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import tomllib
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -21,13 +21,15 @@ class DeviceSettings(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     session_gap_s: float = Field(
-        60, gt=0, description="A session ends where a device is silent for longer than this, in seconds."
+        60, ge=0.001, le=86_400, description="A session ends where a device is silent for longer than this, in seconds."
     )
     min_matches: int = Field(3, ge=1, description="M: instants that device and phone must both report.")
     min_jaccard: float = Field(
         0.8, gt=0, le=1, description="J: share of instants that both report, of all that either reports."
     )
-    clock_tolerance_ms: int = Field(0, ge=0, description="Two instants match when they differ by at most this, in ms.")
+    clock_tolerance_ms: int = Field(
+        0, ge=0, le=3_600_000, description="Two instants match when they differ by at most this, in ms."
+    )
 
 
 class Settings(BaseModel):
@@ -77,6 +79,21 @@ def load_settings(overrides: dict[str, Any] | None = None, folder: Path | None =
             where=str(file) if file.is_file() else None,
             hint="docs/reference/settings.md lists all settings",
         ) from None
+
+
+def with_policy(settings: Settings, policy: Policy | None) -> Settings:
+    """The same settings under another policy; unchanged where it is None.
+
+    Raises:
+        ConfigError: there is no such policy.
+    """
+    if policy is None:
+        return settings
+    if policy not in get_args(Policy):
+        raise ConfigError(
+            "there is no such policy", where="policy", hint=f"choose one of {', '.join(get_args(Policy))}"
+        )
+    return settings.model_copy(update={"policy": policy})
 
 
 def _read(file: Path) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from stedi.config import Settings, load_settings
+from stedi.config import Settings, load_settings, with_policy
 from stedi.contracts import FEEDS, Contract, Policy, contracts
 from stedi.errors import ConfigError, NotFoundError
 
@@ -147,7 +147,7 @@ class Lakehouse:
         from stedi import clock
         from stedi.runs.run import execute_run
 
-        settings = self._settings.model_copy(update={"policy": policy}) if policy else self._settings
+        settings = with_policy(self._settings, policy)
         start = clock.stopwatch_s()
         plan, run = execute_run(
             settings, self._landing(landing), progress or (lambda *_: None), full=full, new_key=new_key
@@ -159,8 +159,7 @@ class Lakehouse:
         """What `run` would do now, and why. Changes nothing."""
         from stedi.runs.run import plan_run
 
-        settings = self._settings.model_copy(update={"policy": policy}) if policy else self._settings
-        return plan_run(settings, self._landing(landing), full=full)
+        return plan_run(with_policy(self._settings, policy), self._landing(landing), full=full)
 
     def tables(self) -> list[TableInfo]:
         """Every table as of the run, landing zone first."""

@@ -250,13 +250,15 @@ def test_a_lakehouse_that_was_copied_does_not_write_to_the_original(
     assert cli("tables", "--lakehouse", "link").code == 0
 
 
-@pytest.mark.parametrize("harm", ["missing", "another one", "open to others"])
+@pytest.mark.parametrize("harm", ["missing", "another one", "open to others", "open to the group", "a folder"])
 def test_the_key(cli, lake: Path, small_feeds: Path, harm: str) -> None:
     key = lake.with_name("lake.key")
     {
         "missing": key.unlink,
         "another one": lambda: key.write_text("ab" * 32),
         "open to others": lambda: key.chmod(0o644),
+        "open to the group": lambda: key.chmod(0o640),
+        "a folder": lambda: (key.unlink(), key.mkdir(mode=0o700)),
     }[harm]()
     said = cli("run", "--landing", small_feeds, "--lakehouse", lake, "--full")
     assert_told(said, "PSEUDONYM_KEY", 10, "lake.key")
@@ -283,12 +285,23 @@ def test_unknown_tables_and_runs(cli, lake: Path) -> None:
         ("memory_limit = 'much'", "memory_limit"),
         ("[devices]\nmin_jaccard = 7", "devices.min_jaccard"),
         ("lakehouse = 7", "lakehouse"),
+        ("[devices]\nsession_gap_s = inf", "devices.session_gap_s"),
+        ("[devices]\nsession_gap_s = 0.0001", "devices.session_gap_s"),
+        ("[devices]\nclock_tolerance_ms = 99999999999999999999", "devices.clock_tolerance_ms"),
     ],
 )
 def test_a_bad_settings_file(cli, tmp_path: Path, small_feeds: Path, content: str, words: str) -> None:
     (tmp_path / "stedi.toml").write_text(content, "latin-1")
     for command in ("tables", "run --landing feeds", "show runs"):
         assert_told(cli(*command.split()), "CONFIG", 2, words, "stedi.toml")
+
+
+def test_an_unknown_policy_in_python(tmp_path: Path, small_feeds: Path) -> None:
+    lake = stedi.open_lakehouse(tmp_path / "new")
+    for call in (lake.run, lake.plan):
+        with pytest.raises(stedi.ConfigError, match="no such policy"):
+            call(small_feeds, policy="lax")  # type: ignore[arg-type]
+    assert not (tmp_path / "new").exists()
 
 
 def test_an_unknown_policy(cli, small_feeds: Path) -> None:

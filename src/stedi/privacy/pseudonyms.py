@@ -31,6 +31,7 @@ def load_key(file: Path, known_id: str | None) -> bytes:
     Raises:
         PseudonymKeyError: the key is missing although pseudonyms exist, or is another one, damaged, or open to others.
     """
+    _require_no_folder(file)
     _finish_change(file, known_id)
     if not file.exists():
         if known_id is not None:
@@ -45,6 +46,7 @@ def check_key(file: Path, known_id: str | None) -> bytes:
     Raises:
         PseudonymKeyError: as `load_key`.
     """
+    _require_no_folder(file)
     if not file.exists():
         raise _missing(file)
     if file.stat().st_mode & 0o077:
@@ -96,6 +98,15 @@ def _write(file: Path) -> bytes:
         out.flush()
         os.fsync(out.fileno())
     return key
+
+
+def _require_no_folder(file: Path) -> None:
+    if file.is_dir():
+        raise PseudonymKeyError(
+            "the pseudonym key would be a folder",
+            where=str(file),
+            hint="name a file with `pseudonym_key` in stedi.toml",
+        )
 
 
 def _missing(file: Path) -> PseudonymKeyError:
