@@ -101,3 +101,10 @@ def test_text_that_would_steer_a_terminal_is_printed_not_obeyed(cli, small_feeds
     said = cli("quarantine", "show", "--raw", "--file", "evil.json")
     assert "\x1b" not in said.out
     assert r"\x1b]0;owned\x07\x1b[2J" in said.out
+
+
+def test_text_that_would_turn_around_what_is_read_is_printed_not_obeyed(cli, small_feeds: Path) -> None:
+    (small_feeds / "customer" / "evil.json").write_text('{"email": "\u202egro.elpmaxe\u202c\u2066\n', "utf-8")
+    cli("run", "--landing", small_feeds)
+    said = cli("quarantine", "show", "--raw", "--file", "evil.json")
+    assert r"\u202egro.elpmaxe\u202c\u2066" in said.out
