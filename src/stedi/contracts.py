@@ -23,6 +23,8 @@ FEEDS = {
     "accelerometer": "accelerometer_landing",
     "step_trainer": "step_trainer_landing",
 }
+#: feed -> field that says who the customer is (SPEC 2).
+NAMES_CUSTOMER = {"customer": "email", "accelerometer": "user"}
 
 
 @dataclass(frozen=True)

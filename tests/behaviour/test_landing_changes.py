@@ -173,3 +173,21 @@ def test_lines_are_numbered_across_a_large_file(feeds: Path, tmp_path: Path) -> 
         " WHERE \"_source_file\" LIKE '%large.json'"
     )
     assert wrong.to_arrow().to_pylist() == [{"n": 400_000, "wrong": 0}]
+
+
+@pytest.mark.parametrize("space", ["\u00a0", "\u2003", "\u000b", "\u3000", " \t"])
+def test_white_space_of_any_kind_around_an_email_makes_nobody_else_of_a_customer(tmp_path: Path, space: str) -> None:
+    """SPEC 2: emails are compared trimmed. A withdrawal that came with a no-break space withdraws."""
+    feeds = tmp_path / "feeds"
+    for feed in ("customer", "accelerometer"):
+        (feeds / feed).mkdir(parents=True)
+    given = {"email": "a@x.y", "lastUpdateDate": 1, "shareWithResearchAsOfDate": 1}
+    reading = {"user": f"{space}A@x.y", "timestamp": 5, "x": 0.0, "y": 0.0, "z": 1.0}
+    (feeds / "customer" / "1.json").write_text(json.dumps(given))
+    (feeds / "accelerometer" / "1.json").write_text(json.dumps(reading, ensure_ascii=False))
+    lake = stedi.open_lakehouse(tmp_path / "lake")
+    assert lake.run(feeds).report["rows"]["accelerometer_trusted"] == 1
+    withdrawn = {"email": f"{space}a@x.y{space}", "lastUpdateDate": 2}
+    (feeds / "customer" / "2.json").write_text(json.dumps(withdrawn, ensure_ascii=False))
+    rows = lake.run(feeds).report["rows"]
+    assert (rows["customer_trusted"], rows["accelerometer_trusted"]) == (0, 0)

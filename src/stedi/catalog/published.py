@@ -75,16 +75,22 @@ def write_published(folder: Path, location: str, state: Published) -> None:
 
 
 def check_version(version: str | None, folder: Path) -> None:
-    """Refuse a lakehouse that a newer program wrote.
+    """Refuse a lakehouse that a program of another format wrote.
 
     Raises:
-        LakehouseError: it is newer.
+        LakehouseError: it is newer, or older.
     """
     if version is not None and int(version) > FORMAT_VERSION:
         raise LakehouseError(
             f"this lakehouse has format {version}, this program knows up to {FORMAT_VERSION}",
             where=str(folder),
             hint="upgrade stedi-lakehouse",
+        )
+    if version is not None and int(version) < FORMAT_VERSION:
+        raise LakehouseError(
+            f"this lakehouse has format {version}, which this program reads no more",
+            where=str(folder),
+            hint="make a new one from the landing files with `stedi run --lakehouse`, under the same pseudonym key",
         )
 
 

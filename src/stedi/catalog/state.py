@@ -11,8 +11,8 @@ from stedi.errors import NotFoundError
 
 #: The Iceberg namespace, which other engines call a database.
 DATABASE = "stedi"
-#: Raised when a lakehouse is written that older programs would misread.
-FORMAT_VERSION = 1
+#: Raised when a lakehouse is written that older programs would misread. 2: landing rows say who the customer is (`_customer`).
+FORMAT_VERSION = 2
 
 
 @dataclass(frozen=True)

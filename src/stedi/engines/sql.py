@@ -15,6 +15,22 @@ def literal(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
 
 
+#: White space as Unicode has it.
+_WHITE_SPACE = [*range(9, 14), *range(28, 33), 133, 160, 5760, *range(8192, 8203), 8232, 8233, 8239, 8287, 12288]
+_WHITE_SPACE_SQL = f"concat({', '.join(f'chr({point})' for point in _WHITE_SPACE)})"
+
+
+def trimmed(name: str) -> str:
+    """A text without white space around it. Where it begins and ends with ASCII, as nearly all do, that takes a glance."""
+    plain = f"ascii({name}) BETWEEN 33 AND 126 AND ascii(right({name}, 1)) BETWEEN 33 AND 126"
+    return f"CASE WHEN {plain} THEN {name} ELSE trim({name}, {_WHITE_SPACE_SQL}) END"
+
+
+def customer_of(name: str) -> str:
+    """Who an email stands for: emails are compared trimmed and in lower case (SPEC 2)."""
+    return f"lower({trimmed(name)})"
+
+
 def listed(texts: Iterable[str]) -> str:
     """Strings with commas between them, for `IN (...)` and lists."""
     return ", ".join(literal(text) for text in texts)

@@ -14,8 +14,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from stedi.contracts import Column, Contract
-from stedi.engines.sql import literal, quoted
+from stedi.contracts import FEEDS, NAMES_CUSTOMER, Column, Contract
+from stedi.engines.sql import customer_of, literal, quoted, trimmed
 from stedi.ingest.profile import Profile
 
 #: What each type is read as. Text as its JSON token shows whether it was quoted; a double shows whether an integer was whole.
@@ -38,11 +38,17 @@ def _file_select(profile: Profile, contract: Contract, ingested_at: str) -> str:
     values = ", ".join(f"{value(c, quoted(c.name))} AS {quoted(c.name)}" for c in contract.source_columns)
     shape = "array" if profile.array else "newline_delimited"
     return (
-        f'SELECT {values}, {path} AS "_source_file", row_number() OVER () AS "_source_line",'
-        f" TIMESTAMPTZ '{ingested_at}' AS \"_ingested_at\""
+        f'SELECT *{customer(contract)}, {path} AS "_source_file", TIMESTAMPTZ \'{ingested_at}\' AS "_ingested_at" FROM ('
+        f'SELECT {values}, row_number() OVER () AS "_source_line"'
         f" FROM read_json([{path}], format = '{shape}', columns = {{{types}}}, compression = '{profile.file.packing or 'uncompressed'}',"
-        " hive_partitioning = false)"
+        " hive_partitioning = false))"
     )
+
+
+def customer(contract: Contract) -> str:
+    """The column `_customer`, for tables whose records name one."""
+    field = {FEEDS[feed]: field for feed, field in NAMES_CUSTOMER.items()}.get(contract.name)
+    return f', {customer_of(quoted(field))} AS "_customer"' if field else ""
 
 
 def value(column: Column, name: str) -> str:
@@ -62,7 +68,7 @@ def quotes_of(column: Column) -> int:
 
 def is_blank(column: Column) -> str:
     """Whether a text holds white space alone."""
-    return f"regexp_full_match({quoted(column.name)}, '[ \\t\\r\\n]*')"
+    return f"({trimmed(quoted(column.name))} = '')"
 
 
 def accounting_select(parquet: str, contract: Contract) -> str:

@@ -17,8 +17,9 @@ from __future__ import annotations
 
 from stedi.contracts import Column, Contract
 from stedi.engines.base import Engine
-from stedi.engines.sql import literal, quoted
+from stedi.engines.sql import literal, quoted, trimmed
 from stedi.errors import DataError
+from stedi.ingest import read
 from stedi.ingest.discover import LandingFile
 from stedi.ingest.lines import line_reader
 from stedi.ingest.profile import Profile
@@ -84,8 +85,8 @@ def salvaged_select(contract: Contract, path: str, ingested_at: str) -> str:
     columns = ", ".join(quoted(c.name) for c in contract.source_columns)
     place = _provenance(path, ingested_at)
     return (
-        f"SELECT {columns}, {place} FROM sifted WHERE clean"
-        f" UNION ALL SELECT {columns}, {place} FROM judged WHERE reason IS NULL"
+        f"SELECT *{read.customer(contract)} FROM (SELECT {columns}, {place} FROM sifted WHERE clean"
+        f" UNION ALL SELECT {columns}, {place} FROM judged WHERE reason IS NULL)"
     )
 
 
@@ -258,7 +259,7 @@ def _reasons(column: Column) -> str:
         cases.append(f"WHEN {token} IS NULL THEN {_told(column, 'missing')}")
     cases.append(f"WHEN {token} IS NOT NULL AND {name} IS NULL THEN {_told(column, 'not ' + meant)}")
     if column.required and column.type == "varchar":
-        cases.append(f"WHEN trim({name}, {_SPACE}) = '' THEN {_told(column, 'blank')}")
+        cases.append(f"WHEN {trimmed(name)} = '' THEN {_told(column, 'blank')}")
     return " ".join(cases)
 
 

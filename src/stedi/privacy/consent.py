@@ -13,13 +13,14 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from stedi.contracts import Policy
+from stedi.engines.sql import customer_of
 from stedi.errors import LakehouseError
 
 if TYPE_CHECKING:
     from stedi.catalog.state import Run
     from stedi.engines.base import Engine
 
-_SPACE = "concat(' ', chr(9), chr(10), chr(13))"
+_USER = customer_of('t."user"')
 _OF_PERSON = 'INNER JOIN person AS p ON p."customer" ='
 #: Whose sessions: those assigned to the person, and ambiguous ones for which they are named as a candidate.
 _SESSIONS = f"""
@@ -49,7 +50,7 @@ SELECT
   count(*) AS "landed",
   count(CASE WHEN a."timestamp" < c."usableSince" THEN 1 END) AS "before"
 FROM accelerometer_landing AS a
-{_OF_PERSON} lower(trim(a."user", {_SPACE}))
+{_OF_PERSON} a."_customer"
 LEFT JOIN customer_trusted AS c ON c."customer" = p."customer"
 """
 #: Per table what counts the rows that are there because of the person.
@@ -71,7 +72,7 @@ _ROWS_BY_POLICY = {
         f' {_OF_PERSON} c."customer"',
         "machine_learning_curated": "machine_learning_curated AS t CROSS JOIN person AS p"
         ' LEFT JOIN customers_curated AS c ON c."customer" = p."customer"'
-        f' WHERE lower(trim(t."user", {_SPACE})) = p."customer" OR t."serialNumber" = c."serialNumber"',
+        f' WHERE {_USER} = p."customer" OR t."serialNumber" = c."serialNumber"',
     },
 }
 #: The tables that are read.
@@ -168,7 +169,8 @@ def explain(engine: Engine, email: str, run: Run, runs: Sequence[Run]) -> Consen
             f"run {run.run} kept no history of decisions", hint="`stedi run` builds it; ask without --as-of then"
         )
     engine.use_rows("asked", pa.table({"email": [email]}))
-    engine.keep("person", f'SELECT lower(trim(a."email", {_SPACE})) AS "customer" FROM asked AS a')
+    asked = customer_of('a."email"')
+    engine.keep("person", f'SELECT {asked} AS "customer" FROM asked AS a')
     engine.keep("person_sessions", _SESSIONS)
     counted = {**_ROWS, **_ROWS_BY_POLICY[run.policy]}
     rows = {name: _one(engine, f'SELECT count(*) AS "rows" FROM {source}')["rows"] for name, source in counted.items()}
@@ -211,7 +213,7 @@ def _decisions(engine: Engine, runs: Sequence[Run]) -> tuple[Decision, ...]:
 def _customer(engine: Engine, rows: Mapping[str, int]) -> FeedUse:
     landed = _one(
         engine,
-        f'SELECT count(*) AS "landed" FROM customer_landing AS l {_OF_PERSON} lower(trim(l."email", {_SPACE}))',
+        f'SELECT count(*) AS "landed" FROM customer_landing AS l {_OF_PERSON} l."_customer"',
     )["landed"]
     kept = rows["customer_trusted"]
     return _use(landed, kept, {"superseded": max(landed - 1, 0), "no consent": 1 - kept if landed else 0})

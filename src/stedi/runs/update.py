@@ -23,12 +23,11 @@ from stedi.runs.rebuild import DERIVED, EVIDENCE, compute
 from stedi.runs.stage import Progress, Stage
 
 #: How a row of `t` says whom or what it is about, and the column of that name in the key relations of `zones/scope/`.
-_EMAIL = ("lower(trim(t.\"email\", concat(' ', chr(9), chr(10), chr(13))))", "customer")
-_USER = ("lower(trim(t.\"user\", concat(' ', chr(9), chr(10), chr(13))))", "customer")
+_NAMED = ('t."_customer"', "customer")
 _CUSTOMER = ('t."customer"', "customer")
 _DEVICE = ('t."serialNumber"', "serialNumber")
 _PSEUDONYM = ('t."deviceId"', "deviceId")
-_READING = '"user", "timestamp", "x", "y", "z"'
+_READING = '"_customer", "user", "timestamp", "x", "y", "z"'
 
 
 def update(stage: Stage, withheld: Mapping[str, Mapping[str, int]], progress: Progress) -> dict[str, dict[str, int]]:
@@ -59,7 +58,7 @@ Counts = Mapping[str, Counter[str]]
 
 def _customers(stage: Stage, counts: Counts) -> None:
     _keep(stage, "changed_customers", "named_customers")
-    of_named = f"SELECT * FROM after_customer_landing AS t WHERE {_among(_EMAIL, 'named_customers')}"
+    of_named = f"SELECT * FROM after_customer_landing AS t WHERE {_among(_NAMED, 'named_customers')}"
     stage.engine.keep("customer_landing_after", of_named)
     stage.engine.keep("customer_landing_before", _earlier(stage, "customer_landing", "customer_landing_after"))
     for state in ("before", "after"):
@@ -83,7 +82,7 @@ def _readings(stage: Stage, counts: Counts) -> None:
     engine = stage.engine
     _keep(stage, "moved_customers", "arrived_readings", "met_readings")
     moved = stage.count("moved_customers") > 0  # else spare the engine a look at every landing row
-    of_moved = _among(_USER, "moved_customers") if moved else "FALSE"
+    of_moved = _among(_NAMED, "moved_customers") if moved else "FALSE"
     engine.keep("moved_after", f"SELECT * FROM after_accelerometer_landing AS t WHERE {of_moved}")
     engine.keep("moved_before", _earlier(stage, "accelerometer_landing", "moved_after"))
     met = f"SELECT {_READING} FROM met_readings"
@@ -148,7 +147,7 @@ def _sessions(stage: Stage, counts: Counts) -> None:
     )
     engine.keep(
         "customer_landing",
-        f"SELECT * FROM after_customer_landing AS t WHERE {_among(_EMAIL, 'registered_customers')}",
+        f"SELECT * FROM after_customer_landing AS t WHERE {_among(_NAMED, 'registered_customers')}",
     )
     engine.keep("customer_holding", stage.model("customer_holding"))
     stage.splice(

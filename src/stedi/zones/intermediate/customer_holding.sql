@@ -1,7 +1,7 @@
 -- The record that holds, of every customer, consenting or not (SPEC 2). Grain: customer.
 -- Two records glued on one line may tie on everything landed: then the one that shares less holds. The rest only makes the order total.
 SELECT
-  lower(trim(l."email", concat(' ', chr(9), chr(10), chr(13)))) AS "customer",
+  l."_customer" AS "customer",
   l."customerName",
   l."email",
   l."phone",
@@ -14,7 +14,7 @@ SELECT
   l."shareWithFriendsAsOfDate"
 FROM customer_landing AS l
 QUALIFY row_number() OVER (
-  PARTITION BY lower(trim(l."email", concat(' ', chr(9), chr(10), chr(13))))
+  PARTITION BY l."_customer"
   ORDER BY
     l."lastUpdateDate" DESC NULLS LAST,
     l."registrationDate" DESC NULLS LAST,

@@ -6,7 +6,7 @@
 -- Most customers have one record, which is their history: only the others go through windows.
 WITH records AS (
   SELECT
-    lower(trim(l."email", concat(' ', chr(9), chr(10), chr(13)))) AS "customer",
+    l."_customer" AS "customer",
     CASE WHEN l."shareWithResearchAsOfDate" > 0 THEN l."shareWithResearchAsOfDate" END AS "consent",
     l."registrationDate",
     l."lastUpdateDate",

@@ -3,9 +3,9 @@ SELECT l."serialNumber" FROM changed_step_trainer_landing AS l
 UNION
 SELECT c."serialNumber"
 FROM (
-  SELECT a."email", a."serialNumber" FROM customer_landing_after AS a
+  SELECT a."_customer", a."serialNumber" FROM customer_landing_after AS a
   UNION ALL
-  SELECT b."email", b."serialNumber" FROM customer_landing_before AS b
+  SELECT b."_customer", b."serialNumber" FROM customer_landing_before AS b
 ) AS c
-INNER JOIN changed_customers AS k ON k."customer" = lower(trim(c."email", concat(' ', chr(9), chr(10), chr(13))))
+INNER JOIN changed_customers AS k ON k."customer" = c."_customer"
 WHERE c."serialNumber" IS NOT NULL

@@ -1,6 +1,7 @@
 -- Usable readings that a new one may repeat: same customer, same instant. Grain: reading.
 SELECT
   t."customer",
+  t."customer" AS "_customer",
   t."user",
   t."timestamp",
   t."x",
@@ -9,4 +10,4 @@ SELECT
   t."_file",
   t."_row"
 FROM before_accelerometer_trusted AS t
-WHERE EXISTS (SELECT 1 FROM arrived_readings AS n WHERE n."customer" = t."customer" AND n."timestamp" = t."timestamp")
+WHERE EXISTS (SELECT 1 FROM arrived_readings AS n WHERE n."_customer" = t."customer" AND n."timestamp" = t."timestamp")

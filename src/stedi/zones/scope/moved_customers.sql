@@ -8,4 +8,4 @@ LEFT JOIN before_customer_trusted AS b ON b."customer" = c."customer"
 LEFT JOIN after_customer_trusted AS a ON a."customer" = c."customer"
 WHERE b."usableSince" IS DISTINCT FROM a."usableSince" OR (p."customer" IS NULL) <> (n."customer" IS NULL)
 UNION
-SELECT lower(trim(l."user", concat(' ', chr(9), chr(10), chr(13)))) AS "customer" FROM gone_accelerometer_landing AS l
+SELECT l."_customer" AS "customer" FROM gone_accelerometer_landing AS l

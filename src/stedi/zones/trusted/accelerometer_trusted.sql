@@ -8,5 +8,5 @@ SELECT DISTINCT
   a."z"
 FROM accelerometer_landing AS a
 INNER JOIN customer_trusted AS c
-  ON c."customer" = lower(trim(a."user", concat(' ', chr(9), chr(10), chr(13))))
+  ON c."customer" = a."_customer"
 WHERE a."timestamp" >= c."usableSince"

@@ -13,8 +13,7 @@ WITH judged AS (
       WHEN a."timestamp" < c."usableSince" THEN 'before consent'
     END AS "reason"
   FROM accelerometer_landing AS a
-  LEFT JOIN customer_holding AS h
-    ON h."customer" = lower(trim(a."user", concat(' ', chr(9), chr(10), chr(13))))
+  LEFT JOIN customer_holding AS h ON h."customer" = a."_customer"
   LEFT JOIN customer_trusted AS c ON c."customer" = h."customer"
 ),
 copies AS (
