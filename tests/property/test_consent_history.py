@@ -60,6 +60,7 @@ def modelled(engine: DuckDBEngine, runs: list[list[Record]], people: tuple[str, 
     rows = [
         {
             **record.values,
+            "_customer": str(record.values["email"]).strip().lower(),
             "_source_file": record.file,
             "_source_line": record.line,
             "_ingested_at": _FIRST_RUN + timedelta(hours=number),
