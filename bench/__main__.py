@@ -2,6 +2,7 @@
 
     python -m bench                      the real feeds, both policies, and the commands that only read
     python -m bench --simulated 100000   the same on simulated feeds of that many customers
+    python -m bench.incremental          what a change costs beside a full run, see there
 
 Each command runs `--runs` times after one warm-up. Wall time, processor time and peak memory are those that the operating system accounts
 to the finished process; minimum, median and maximum are printed, and written to `bench/out/` as JSON.
@@ -58,16 +59,17 @@ def measure(name: str, command: list[str], runs: int, before: Callable[[], None]
     found = []
     for number in range(runs + 1):
         before()
-        figures = _once(command)
+        figures = once(command)
         if number:
             found.append(figures)
     wall, processor, peak = (Figure.of([one[at] for one in found]) for at in range(3))
     return Measured(name, runs, wall, processor, peak)
 
 
-def _once(command: list[str]) -> tuple[float, float, float]:
+def once(command: list[str], folder: Path | None = None) -> tuple[float, float, float]:
+    """Run a command in a folder: seconds of wall and processor time, peak memory in MB."""
     start = time.perf_counter()
-    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=folder) as process:
         _, status, usage = os.wait4(process.pid, 0)
         wall = time.perf_counter() - start
         process.returncode = os.waitstatus_to_exitcode(status)
