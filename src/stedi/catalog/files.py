@@ -6,22 +6,13 @@ is synced, and its folder, before the catalog refers to it.
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from types import TracebackType
 
 from pyiceberg.io import OutputStream
 from pyiceberg.io.pyarrow import PyArrowFile, PyArrowFileIO
 
-
-def sync(path: Path) -> None:
-    """Force a file, and its entry in its folder, to the disk."""
-    for target, flags in ((path, os.O_RDONLY), (path.parent, os.O_RDONLY | os.O_DIRECTORY)):
-        handle = os.open(target, flags)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
+from stedi.catalog.durable import make_folder, sync
 
 
 class _SyncedStream:
@@ -57,6 +48,7 @@ class _SyncedStream:
 
 class _SyncedFile(PyArrowFile):
     def create(self, overwrite: bool = False) -> OutputStream:
+        make_folder(Path(self._path).parent)
         return _SyncedStream(super().create(overwrite), self._path)
 
 

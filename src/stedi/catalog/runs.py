@@ -15,10 +15,11 @@ from typing import cast
 import pyarrow as pa
 from sqlalchemy.exc import DatabaseError
 
-from stedi.catalog.published import Published, write_published
+from stedi.catalog.published import Published, read_published, write_published
 from stedi.catalog.state import Run
 from stedi.catalog.tables import Commit, Tables
 from stedi.contracts import Policy, contracts
+from stedi.errors import StediError
 
 
 def completed_runs(tables: Tables) -> list[Run]:
@@ -61,9 +62,13 @@ def publish(tables: Tables, run: Run) -> None:
     added = pa.table(row).cast(earlier.schema)
     tables.write_rows("runs", pa.concat_tables([earlier, added]), str(path))
     tables.commit(contract, Commit(add=(str(path),), remove=tuple(tables.files("runs", head))), run.token)
-    state = published_state(tables)
-    with suppress(OSError):  # the run is published; without this file readers ask the catalog
-        write_published(tables.folder, tables.load("runs").metadata_location, state)
+    _tell_readers(tables)
+
+
+def _tell_readers(tables: Tables) -> None:
+    """Keep ready what readers need. The run is published all the same: without this file they ask the catalog."""
+    with suppress(OSError, StediError):
+        write_published(tables.folder, tables.load("runs").metadata_location, published_state(tables))
 
 
 def published_state(tables: Tables) -> Published:
@@ -77,6 +82,8 @@ def published_state(tables: Tables) -> Published:
 
 def recover(tables: Tables, runs: list[Run]) -> list[str]:
     """Bring the lakehouse back to the last published state after a run that was killed; returns the tokens that were cleared."""
+    if runs and read_published(tables.folder) is None:  # killed after it was published, before readers were told
+        _tell_readers(tables)
     published = runs[-1].snapshots if runs else {}
     tokens = {run.token for run in runs}
     try:

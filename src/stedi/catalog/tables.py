@@ -29,7 +29,7 @@ from pyiceberg.table import Table, Transaction
 from pyiceberg.types import BooleanType, DoubleType, IcebergType, LongType, NestedField, StringType, TimestamptzType
 from sqlalchemy.exc import DatabaseError
 
-from stedi.catalog.files import sync
+from stedi.catalog.durable import make_folder, sync
 from stedi.catalog.published import check_version, damaged, runs_location
 from stedi.catalog.snapshots import ancestors, live_files, live_files_among
 from stedi.catalog.state import DATABASE, FORMAT_VERSION
@@ -78,7 +78,7 @@ class Tables:
                 hint="`stedi run --landing DIR` makes one; --lakehouse names another",
             )
         with catalog_explained(folder):
-            tables = cls(folder, _load(folder, create=False))
+            tables = cls(folder, _load(folder, folder / "catalog.db", create=False))
             tables._check_version()
             runs_location(folder)
         return tables
@@ -99,21 +99,16 @@ class Tables:
                     where=str(folder / "catalog.db"),
                     hint="restore catalog.db from a backup, or move the lakehouse away and run again from the landing files",
                 )
-            (folder / "warehouse").mkdir(parents=True, exist_ok=True)
-            with catalog_explained(folder), closing(sqlite3.connect(folder / "catalog.db")) as connection:
-                connection.execute("PRAGMA journal_mode = WAL")
-        with catalog_explained(folder):
-            tables = cls(folder, _load(folder, create=True))
-            tables._catalog.create_namespace_if_not_exists(DATABASE, {"stedi.format-version": str(FORMAT_VERSION)})
-            tables._check_version()
-            runs_location(folder)
-        return tables
+            make_folder(folder / "warehouse")
+            with catalog_explained(folder):
+                _make_catalog(folder)
+        return cls.open(folder)
 
     def _check_version(self) -> None:
         try:
             properties = self._catalog.load_namespace_properties(DATABASE)
-        except NoSuchNamespaceError:
-            return  # killed before it was complete: as good as empty
+        except NoSuchNamespaceError as error:
+            raise damaged(self.folder, type(error).__name__) from None
         check_version(properties.get("stedi.format-version"), self.folder)
 
     def close(self) -> None:
@@ -122,10 +117,7 @@ class Tables:
 
     def names(self) -> list[str]:
         """Names of all tables, sorted."""
-        try:
-            return sorted(name for _, name in self._catalog.list_tables(DATABASE))
-        except NoSuchNamespaceError:
-            return []
+        return sorted(name for _, name in self._catalog.list_tables(DATABASE))
 
     def load(self, name: str) -> Table:
         """One table as the catalog has it now.
@@ -133,17 +125,20 @@ class Tables:
         Raises:
             NotFoundError: there is no such table.
             LakehouseError: its metadata is missing or damaged.
+            StorageError: its metadata cannot be read now.
         """
         try:
             return self._catalog.load_table((DATABASE, name))
         except NoSuchTableError:
             raise NotFoundError(f"there is no table {name}", where=name, hint="`stedi tables` lists them") from None
-        except (OSError, ValueError) as error:
+        except (FileNotFoundError, ValueError) as error:
             raise LakehouseError(
                 f"the metadata of {name} cannot be read ({type(error).__name__})",
                 where=str(self.folder),
                 hint="restore the folder `warehouse` from a backup",
             ) from None
+        except OSError as error:
+            raise _storage_error(self.folder, error) from None
 
     def ensure(self, contract: Contract) -> None:
         """Create the table of a contract where it is missing. Columns that identify a person keep no bounds in manifests."""
@@ -171,7 +166,7 @@ class Tables:
     def data_folder(self, name: str) -> Path:
         """Where data files of a table are written."""
         folder = Path(self.load(name).location()) / "data"
-        folder.mkdir(parents=True, exist_ok=True)
+        make_folder(folder)
         return folder
 
     def head(self, name: str) -> int | None:
@@ -220,7 +215,8 @@ class Tables:
                     operation.delete_data_file(file)
                 for file in parquet_files_to_data_files(table.io, transaction.table_metadata, iter(change.add)):
                     operation.append_data_file(file)
-        return self.head(contract.name)
+        snapshot = table.current_snapshot()  # as committed; to ask the catalog again could fail, and it is done
+        return snapshot.snapshot_id if snapshot else None
 
     def write_rows(self, name: str, rows: pa.Table, path: str) -> None:
         """Write rows in memory as one data file of a table, not yet committed."""
@@ -264,10 +260,24 @@ class Tables:
             path.unlink(missing_ok=True)
 
 
-def _load(folder: Path, *, create: bool) -> SqlCatalog:
+def _make_catalog(folder: Path) -> None:
+    """Make an empty catalog. It gets its name when it is complete: readers, and a run after a kill, find it whole or not at all."""
+    draft = folder / "catalog.db.draft"
+    for left in folder.glob(f"{draft.name}*"):
+        left.unlink()
+    with closing(sqlite3.connect(draft)) as connection:
+        connection.execute("PRAGMA journal_mode = WAL")
+    catalog = _load(folder, draft, create=True)
+    catalog.create_namespace(DATABASE, {"stedi.format-version": str(FORMAT_VERSION)})
+    catalog.close()
+    draft.replace(folder / "catalog.db")
+    sync(folder / "catalog.db")
+
+
+def _load(folder: Path, file: Path, *, create: bool) -> SqlCatalog:
     return SqlCatalog(
         DATABASE,
-        uri=f"sqlite:///{folder / 'catalog.db'}",
+        uri=f"sqlite:///{file}",
         warehouse=str(folder.absolute() / "warehouse"),  # Iceberg keeps it: it must not depend on the working folder
         init_catalog_tables=str(create).lower(),
         **{"py-io-impl": "stedi.catalog.files.SyncedFileIO"},
@@ -276,18 +286,28 @@ def _load(folder: Path, *, create: bool) -> SqlCatalog:
 
 @contextmanager
 def catalog_explained(folder: Path) -> Iterator[None]:
-    """Raise our errors for SQLite's, which says in one word whether it could not write or could not make sense of what it read."""
+    """Raise our errors for those of the file system, and for SQLite's, which says whether it could not write or not make sense of it."""
     try:
         yield
+    except OSError as error:
+        raise _storage_error(folder, error) from None
     except (DatabaseError, sqlite3.DatabaseError) as error:
         cause = error.orig if isinstance(error, DatabaseError) and error.orig else error
         if any(words in str(cause) for words in ("full", "readonly", "disk I/O error", "unable to open")):
             raise StorageError(
                 "the catalog cannot be written",
                 where=str(folder / "catalog.db"),
-                hint="check the free space and the permissions, then run again; nothing was published",
+                hint="check the free space and the permissions, then run again; readers see the last completed run",
             ) from None
         raise damaged(folder, type(cause).__name__) from None
+
+
+def _storage_error(folder: Path, error: OSError) -> StorageError:
+    return StorageError(
+        f"the lakehouse cannot be read or written ({error.strerror or type(error).__name__})",
+        where=str(folder),
+        hint="check the free space and the permissions, then run again; readers see the last completed run",
+    )
 
 
 def _evolve(transaction: Transaction, contract: Contract) -> None:

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
+from stedi.catalog.durable import sync
 from stedi.errors import PseudonymKeyError
 
 _BYTES = 32
@@ -72,6 +73,7 @@ def adopt_new_key(file: Path) -> None:
     if file.exists():
         file.replace(file.with_name(f"{file.name}.old-{key_id(_parsed(file))}"))
     _waiting(file).replace(file)
+    sync(file)
 
 
 def _finish_change(file: Path, known_id: str | None) -> None:
@@ -90,13 +92,20 @@ def _waiting(file: Path) -> Path:
 
 
 def _write(file: Path) -> bytes:
+    """A new key in `file`: whole, or not there. It never takes the place of another that was made meanwhile."""
     file.parent.mkdir(parents=True, exist_ok=True)
     key = secrets.token_bytes(_BYTES)
-    handle = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(handle, "w") as out:
-        out.write(key.hex() + "\n")
-        out.flush()
-        os.fsync(out.fileno())
+    draft = file.with_name(f".{file.name}.{secrets.token_hex(4)}")
+    try:
+        with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as out:
+            out.write(key.hex() + "\n")
+        sync(draft)
+        os.link(draft, file)
+        sync(file)
+    except FileExistsError:
+        return _parsed(file)
+    finally:
+        draft.unlink(missing_ok=True)
     return key
 
 
