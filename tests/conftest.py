@@ -3,12 +3,38 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Callable
+from itertools import chain
 from pathlib import Path
 
 import pytest
 
 import stedi
+
+#: What tests counted, in their reports: so it comes from the workers of xdist, too.
+COUNTED = "counted"
+
+
+@pytest.fixture
+def count(record_property: Callable[[str, object], None]) -> Callable[[str, str, int], None]:
+    """Counts what a test did; sums stand at the end of the output. Called with what, of which kind, and how many."""
+    return lambda what, kind, number=1: record_property(COUNTED, (what, kind, int(number)))
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Print what tests counted, such as `kills: 12 (8 at named steps, 4 at random instants)`."""
+    sums: dict[str, Counter[str]] = {}
+    for report in chain.from_iterable(terminalreporter.stats.values()):
+        if getattr(report, "when", "") == "call":
+            for name, counted in report.user_properties:
+                if name == COUNTED:
+                    what, kind, number = counted
+                    sums.setdefault(what, Counter())[kind] += number
+    for what, kinds in sorted(sums.items()):
+        told = ", ".join(f"{number} {kind}" for kind, number in kinds.items())
+        terminalreporter.write_line(f"{what}: {kinds.total()} ({told})")
+
 
 REAL_FEEDS = Path(__file__).resolve().parents[2] / "shared" / "data" / "stedi-2023"
 

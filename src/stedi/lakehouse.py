@@ -130,6 +130,7 @@ class Lakehouse:
         policy: Policy | None = None,
         full: bool = False,
         new_key: bool = False,
+        wait_s: float = 0,
         progress: Progress | None = None,
     ) -> RunResult:
         """Read what is new in the landing area, build every table, audit, and publish (SPEC 1 to 6).
@@ -139,6 +140,7 @@ class Lakehouse:
             policy: `strict` or `seed`; that of the settings by default.
             full: build the derived tables even if nothing changed.
             new_key: make a new pseudonym key, and with it new pseudonyms for everybody.
+            wait_s: how long to wait for another run that is at work, in seconds; 0: not at all.
             progress: called with step, done and total.
 
         Raises:
@@ -150,7 +152,12 @@ class Lakehouse:
         settings = with_policy(self._settings, policy)
         start = clock.stopwatch_s()
         plan, run = execute_run(
-            settings, self._landing(landing), progress or (lambda *_: None), full=full, new_key=new_key
+            settings,
+            self._landing(landing),
+            progress or (lambda *_: None),
+            full=full,
+            new_key=new_key,
+            wait_s=wait_s,
         )
         seconds = round(clock.stopwatch_s() - start, 3)
         return RunResult(plan.as_dict(), run.run if run else None, settings.policy, run.report if run else {}, seconds)

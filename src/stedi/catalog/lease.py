@@ -4,35 +4,63 @@ from __future__ import annotations
 
 import fcntl
 import os
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TextIO
 
+from stedi.catalog.durable import make_folder
 from stedi.errors import LockedError
+
+#: `is_held` holds the lock for an instant: that is no reason to refuse a writer.
+_GRACE_S = 0.2
+_PAUSE_S = 0.05
 
 
 @contextmanager
-def writer_lease(folder: Path) -> Iterator[None]:
+def writer_lease(folder: Path, wait_s: float = 0, waiting: Callable[[float], None] | None = None) -> Iterator[None]:
     """Hold the lakehouse for writing.
 
+    Args:
+        folder: the lakehouse.
+        wait_s: how long to wait for another process that holds it, in seconds.
+        waiting: called now and then with the seconds that have passed.
+
     Raises:
-        LockedError: another process holds it.
+        LockedError: another process holds it, still.
     """
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     with (folder / "writer.lock").open("a+") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            lock.seek(0)
-            raise LockedError(
-                f"process {lock.read().strip() or 'unknown'} is writing to this lakehouse",
-                where=str(folder),
-                hint="wait until it is done, then run again; readers need not wait",
-            ) from None
+        start = time.monotonic()
+        while not _taken(lock):
+            waited = time.monotonic() - start
+            if waited > max(wait_s, _GRACE_S):
+                raise _refusal(folder, lock)
+            if waiting is not None and wait_s:
+                waiting(waited)
+            time.sleep(_PAUSE_S)
         lock.truncate(0)
         lock.write(str(os.getpid()))
         lock.flush()
         yield
+
+
+def _taken(lock: TextIO) -> bool:
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _refusal(folder: Path, lock: TextIO) -> LockedError:
+    lock.seek(0)
+    return LockedError(
+        f"process {lock.read().strip() or 'unknown'} is writing to this lakehouse",
+        where=str(folder),
+        hint="run again when it is done, or let `stedi run --wait SECONDS` wait for it; readers need not wait",
+    )
 
 
 def is_held(folder: Path) -> bool:

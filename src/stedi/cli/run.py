@@ -60,6 +60,16 @@ NewKey = Annotated[
     ),
 ]
 
+Wait = Annotated[
+    float,
+    typer.Option(
+        "--wait",
+        metavar="SECONDS",
+        min=0,
+        help="Wait this long for another run that is at work on the lakehouse, instead of stopping at once.",
+    ),
+]
+
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
@@ -67,6 +77,7 @@ def register(app: typer.Typer) -> None:
         "stedi run --landing feeds",
         "stedi run --landing feeds --policy seed --lakehouse seed-lake",
         "stedi run --landing feeds --dry-run",
+        "stedi run --landing feeds --wait 600",
         "stedi run --landing feeds --json | jq .report.withheld",
     )
     app.command("run", short_help="Read what is new, build every table, publish.", epilog=epilog)(run)
@@ -79,6 +90,7 @@ def run(
     dry_run: DryRun = False,
     full: Full = False,
     new_key: NewKey = False,
+    wait_s: Wait = 0,
     as_json: AsJson = False,
 ) -> None:
     """Read what is new in the landing folder, build every table, audit them, and publish them as one new state.
@@ -90,7 +102,7 @@ def run(
         _print_plan(lake, landing, policy, full=full, as_json=as_json)
         return
     with progress(as_json=as_json) as report:
-        result = lake.run(landing, policy=policy, full=full, new_key=new_key, progress=report)
+        result = lake.run(landing, policy=policy, full=full, new_key=new_key, wait_s=wait_s, progress=report)
     facts = _facts(lake, result.policy, result.plan)
     facts |= {
         "upToDate": result.run is None,

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -28,7 +28,7 @@ from stedi.catalog.tables import Commit, Tables, catalog_explained
 from stedi.config import Settings
 from stedi.contracts import FEEDS, contracts
 from stedi.engines.duckdb import DuckDBEngine
-from stedi.errors import ConfigError, StorageError
+from stedi.errors import ConfigError, StediError
 from stedi.ingest.discover import discover
 from stedi.privacy.policy import fingerprint, reach_rows, settings_row
 from stedi.privacy.pseudonyms import adopt_new_key, check_key, key_id, key_row, load_key, prepare_new_key
@@ -77,16 +77,30 @@ def plan_run(settings: Settings, landing: Path, *, full: bool = False) -> Plan:
 
 
 def execute_run(
-    settings: Settings, landing: Path, progress: Progress, *, full: bool = False, new_key: bool = False
+    settings: Settings,
+    landing: Path,
+    progress: Progress,
+    *,
+    full: bool = False,
+    new_key: bool = False,
+    wait_s: float = 0,
 ) -> tuple[Plan, Run | None]:
     """Run the lakehouse once. Returns the plan, and the run, which is None where nothing was to be done.
+
+    While another run is at work, this one waits for up to `wait_s` seconds.
 
     Raises:
         StediError: see `stedi.errors`; nothing was published then, and nothing is left behind.
     """
     found = discover(landing)
     _check_key_place(settings)
-    with writer_lease(settings.lakehouse), catalog_explained(settings.lakehouse):
+
+    def waiting(seconds: float) -> None:
+        progress("waiting for another run", int(seconds), int(wait_s))
+
+    with catalog_explained(settings.lakehouse), writer_lease(settings.lakehouse, wait_s, waiting):
+        if wait_s:  # files may have come, and gone, since
+            found = discover(landing)
         tables = Tables.create(settings.lakehouse)
         try:
             runs = completed_runs(tables)
@@ -295,16 +309,14 @@ def _camel(row: dict[str, object]) -> dict[str, object]:
 
 @contextmanager
 def _cleaned_up(tables: Tables) -> Iterator[str]:
-    """A token with a scratch folder. Whatever stops the run, Ctrl-C included, what it wrote is removed again."""
+    """A token with a scratch folder. Whatever stops the run, Ctrl-C included, what it wrote is removed again.
+
+    Where the disk does not even let it be removed, the next run does it; what stopped the run is what is told.
+    """
     token = secrets.token_hex(8)
-    (tables.folder / "staging" / token).mkdir(parents=True)
     try:
+        (tables.folder / "staging" / token).mkdir(parents=True)
         yield token
-    except OSError as error:
-        raise StorageError(
-            f"the run could not write ({error.strerror or type(error).__name__})",
-            where=str(tables.folder),
-            hint="free some space, then run again; nothing was published",
-        ) from None
     finally:
-        recover(tables, completed_runs(tables))
+        with suppress(OSError, StediError), catalog_explained(tables.folder):
+            recover(tables, completed_runs(tables))
