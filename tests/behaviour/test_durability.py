@@ -1,0 +1,106 @@
+"""What a commit refers to is on the disk before the commit: files, and their entries in every folder above them.
+
+A run is watched, not changed: each `os.fsync` is written down with what the file held then; and each time SQLite is told of new metadata,
+all that this metadata leads to must have been forced to the disk, as it is now.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy
+from faults.history import CHAPTERS
+from pyiceberg.table import StaticTable
+
+import stedi
+
+Count = Callable[[str, str, int], None]
+
+
+class Disk:
+    """What would be left after a power cut: files by size and time of change, folders by the names in them."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self._forced: dict[str, object] = {}
+        fsync = os.fsync
+
+        def watched(handle: int) -> None:
+            fsync(handle)
+            path = Path(f"/proc/self/fd/{handle}").readlink()
+            self._forced[str(path)] = _now(path)
+
+        monkeypatch.setattr(os, "fsync", watched)
+
+    def missing(self, path: Path, top: Path) -> list[str]:
+        """What a power cut would take of a file below `top`, or of the way to it."""
+        lost = [] if self._forced.get(str(path)) == _now(path) else [str(path)]
+        for entry in (path, *path.parents):
+            if entry == top:
+                return lost
+            if entry.name not in self._forced.get(str(entry.parent), ()):  # type: ignore[operator]
+                lost.append(f"{entry}: its entry")
+        raise ValueError(f"{path} is not below {top}")
+
+
+def _now(path: Path) -> object:
+    found = path.stat()
+    return set(os.listdir(path)) if path.is_dir() else (found.st_ino, found.st_size, found.st_mtime_ns)  # noqa: PTH208
+
+
+def referred(metadata: str) -> Iterator[Path]:
+    """Every file that a metadata file of a table leads to."""
+    table = StaticTable.from_metadata(metadata)
+    yield Path(metadata)
+    for snapshot in table.metadata.snapshots:
+        yield Path(snapshot.manifest_list)
+        for manifest in snapshot.manifests(table.io):
+            yield Path(manifest.manifest_path)
+            for entry in manifest.fetch_manifest_entry(table.io, discard_deleted=True):
+                yield Path(entry.data_file.file_path)
+
+
+def test_all_that_a_commit_refers_to_is_forced_to_the_disk_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, count: Count
+) -> None:
+    disk, checked = Disk(monkeypatch), []
+
+    def before_statement(_: Any, __: Any, statement: str, parameters: Any, *___: Any) -> None:
+        if statement.startswith(("INSERT INTO iceberg_tables", "UPDATE iceberg_tables")):
+            metadata = [str(p) for p in parameters if str(p).endswith(".metadata.json")]
+            assert metadata
+            lost = [what for path in referred(metadata[0]) for what in disk.missing(path, tmp_path)]
+            assert lost == [], statement
+            checked.append(metadata[0])
+
+    sqlalchemy.event.listen(sqlalchemy.Engine, "before_cursor_execute", before_statement)
+    try:
+        for chapter in CHAPTERS[:4]:
+            chapter.deliver(tmp_path / "landing")
+            stedi.open_lakehouse(tmp_path / "new" / "lake").run(tmp_path / "landing", **chapter.options)
+    finally:
+        sqlalchemy.event.remove(sqlalchemy.Engine, "before_cursor_execute", before_statement)
+    assert len(checked) > 40
+    assert disk.missing(tmp_path / "new" / "lake" / "catalog.db", tmp_path)[1:] == []  # SQLite forces what it holds
+    assert disk.missing(tmp_path / "new" / "lake.key", tmp_path) == []
+    count("commits", "found to refer to synced files only", len(checked))
+
+
+def test_sqlite_forces_each_commit_to_the_disk(tmp_path: Path) -> None:
+    """In WAL mode it does so at `synchronous = FULL` alone."""
+    CHAPTERS[0].deliver(tmp_path / "landing")
+    asked: set[tuple[str, int]] = set()
+
+    def at_end(connection: Any) -> None:
+        raw = connection.connection.dbapi_connection
+        asked.add((raw.execute("PRAGMA journal_mode").fetchone()[0], raw.execute("PRAGMA synchronous").fetchone()[0]))
+
+    sqlalchemy.event.listen(sqlalchemy.Engine, "commit", at_end)
+    try:
+        stedi.open_lakehouse(tmp_path / "lake").run(tmp_path / "landing")
+    finally:
+        sqlalchemy.event.remove(sqlalchemy.Engine, "commit", at_end)
+    assert asked == {("wal", 2)}
