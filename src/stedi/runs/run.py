@@ -133,7 +133,7 @@ def rehearse_run(
         StediError: what a run would raise.
     """
     found = discover(landing)
-    with writer_lease(settings.lakehouse), catalog_explained(settings.lakehouse):
+    with catalog_explained(settings.lakehouse), writer_lease(settings.lakehouse):
         tables = Tables.open(settings.lakehouse)
         try:
             runs = completed_runs(tables)
