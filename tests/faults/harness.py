@@ -14,6 +14,7 @@ from typing import Any
 
 import duckdb
 import pyarrow as pa
+import pyarrow.compute as pc
 
 import stedi
 from stedi.catalog.runs import completed_runs
@@ -81,7 +82,10 @@ def seen_in_catalog(folder: Path) -> State:
         snapshots = {**runs[-1].snapshots, "runs": tables.head("runs")}
         with duckdb.connect() as con:
             for name, snapshot in snapshots.items():
-                con.register(name, tables.rows(name, snapshot))
+                rows = tables.rows(name, snapshot)
+                if name == "runs":  # one may have been published since
+                    rows = rows.filter(pc.field("run") <= runs[-1].run)
+                con.register(name, rows)
             return _state(con.sql(_everything(runs[-1].policy)).to_arrow_table())
     finally:
         tables.close()
