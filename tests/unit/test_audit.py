@@ -80,7 +80,7 @@ def test_a_reading_before_consent_and_one_of_nobody(engine: DuckDBEngine) -> Non
 
 def test_a_consent_that_a_later_record_withdraws(engine: DuckDBEngine) -> None:
     hold(engine, "customer_trusted", PERSON)
-    hold(engine, "customer_landing", {"email": "' A'", "lastUpdateDate": "6"})
+    hold(engine, "customer_landing", {"email": "' A'", "_customer": "'a'", "lastUpdateDate": "6"})
     assert broken(engine, "customer_trusted") == {("consent_is_not_outdated", 1)}
 
 

@@ -44,12 +44,12 @@ class Engine(Protocol):
         """
         ...
 
-    def write_clustered(
-        self, select: str, prefix: str, contract: Contract, field_ids: Mapping[str, int], column: str, files: int
+    def write_files(
+        self, select: str, prefix: str, contract: Contract, field_ids: Mapping[str, int], rows_per_file: int
     ) -> list[str]:
-        """Write rows as `write` does, but as at most `files` files; rows that agree in `column` lie in the same one.
+        """Write rows as `write` does, but as files of about so many rows. Returns their paths, which begin with `prefix`.
 
-        Returns their paths, which begin with `prefix`; none where there is no row. Nothing is under these paths before it is complete.
+        Nothing is under these paths before all of it is complete.
         """
         ...
 

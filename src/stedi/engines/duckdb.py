@@ -33,6 +33,9 @@ _TYPES = {
 #: DuckDB errors that speak of the SQL alone, which the user wrote, as long as no row was read; all others may quote data.
 _ABOUT_SQL = (duckdb.ParserException, duckdb.BinderException, duckdb.CatalogException, duckdb.SyntaxException)
 
+#: Rows of a row group, DuckDB's own default.
+_ROW_GROUP = 122_880
+
 #: Engines of this process, so that they can be reached from another thread.
 _open: WeakSet[DuckDBEngine] = WeakSet()
 
@@ -108,14 +111,14 @@ class DuckDBEngine:
             f"writing {contract.name}",
         )
 
-    def write_clustered(
-        self, select: str, prefix: str, contract: Contract, field_ids: Mapping[str, int], column: str, files: int
+    def write_files(
+        self, select: str, prefix: str, contract: Contract, field_ids: Mapping[str, int], rows_per_file: int
     ) -> list[str]:
         folder = self._scratch / f"{contract.name}-files"
-        bucket = f'hash({quoted(column)}) % {files} AS "_bucket"'
+        groups = max(1, rows_per_file // _ROW_GROUP)
         self._run(
-            f"COPY (SELECT {_cast(contract)}, {bucket} FROM ({select})) TO {literal(str(folder))}"
-            f' ({_parquet(contract, field_ids)}, PARTITION_BY ("_bucket"))',
+            f"COPY (SELECT {_cast(contract)} FROM ({select})) TO {literal(str(folder))}"
+            f" ({_parquet(contract, field_ids)}, ROW_GROUP_SIZE {_ROW_GROUP}, ROW_GROUPS_PER_FILE {groups})",
             f"writing {contract.name}",
         )
         paths = []

@@ -31,7 +31,13 @@ EVIDENCE = (
     "pair_evidence",
 )
 #: What is computed on the way before a derived table, and kept for this run alone.
-_BEFORE: Mapping[str, Sequence[str]] = {"customer_trusted": ("customer_holding",), "session_evidence": EVIDENCE}
+_BEFORE: Mapping[str, Sequence[str]] = {
+    "customer_trusted": ("customer_holding",),
+    "accelerometer_trusted": ("repeated_readings",),
+    "session_evidence": EVIDENCE,
+    "step_trainer_trusted": ("repeated_steps",),
+    "machine_learning_curated": ("session_pseudonyms",),
+}
 #: The feed of whose landing rows a table can have no more than there are.
 _FED_BY = {"accelerometer_trusted": "accelerometer", "step_trainer_trusted": "step_trainer"}
 

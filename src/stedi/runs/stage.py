@@ -22,10 +22,8 @@ from stedi.engines.base import Engine
 from stedi.runs.audit import Violation, check_table
 from stedi.runs.plan import KnownFile
 
-#: Rows of one data file of a table that is clustered, so that a change to one person's rows does not rewrite everybody's.
-ROWS_PER_FILE = 250_000
-#: Data files that one statement writes at most.
-MAX_FILES = 128
+#: Rows of one data file: a person's rows lie in few of them, as they arrived, so that a change to them does not rewrite everybody's.
+ROWS_PER_FILE = 500_000
 
 #: Called with the name of a step, how much of it is done, and how much there is.
 Progress = Callable[[str, int, int], None]
@@ -169,9 +167,8 @@ class Stage:
         contract = self.contracts[name]
         ids = self.tables.field_ids(contract)
         prefix = str(self.tables.data_folder(name) / f"{self.token}-{part}")
-        files = min(at_most // ROWS_PER_FILE, MAX_FILES)
-        if contract.clustered_by and files > 1:
-            return self.engine.write_clustered(select, prefix, contract, ids, contract.clustered_by, files)
+        if at_most > ROWS_PER_FILE:
+            return self.engine.write_files(select, prefix, contract, ids, ROWS_PER_FILE)
         path = f"{prefix}.parquet"
         self.engine.write(select, path, contract, ids)
         self.engine.use_files("written", [path], contract)

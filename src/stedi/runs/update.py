@@ -95,6 +95,7 @@ def _readings(stage: Stage, counts: Counts) -> None:
         _as_of(stage, state, "customer_trusted")
         engine.define("customer_holding", f"SELECT * FROM holding_{state}")
         engine.define("accelerometer_landing", f"SELECT * FROM readings_{state}")
+        compute(stage, ["repeated_readings"])
         _count(stage, counts, "accelerometer", state)
     columns = ", ".join(f't."{c.name}"' for c in stage.contracts["accelerometer_trusted"].columns)
     located = f'{columns}, t."_file", t."_row"'
@@ -121,6 +122,7 @@ def _evidence(stage: Stage, counts: Counts) -> None:
     )
     _as_of(stage, "before", "customer_trusted", "device_sessions")
     _sessionize(stage, "before")
+    compute(stage, ["repeated_steps"])
     _count(stage, counts, "step_trainer", "before")
     _as_of(stage, "after", "customer_trusted")
     _sessionize(stage, "after")
@@ -155,6 +157,7 @@ def _sessions(stage: Stage, counts: Counts) -> None:
         f"SELECT * FROM ({stage.model('device_sessions')}) AS t WHERE {_among(_DEVICE, 'scope_devices')}",
         f"SELECT * FROM before_device_sessions AS t WHERE {_among(_DEVICE, 'scope_devices')}",
     )
+    compute(stage, ["repeated_steps"])
     _count(stage, counts, "step_trainer", "after")
 
 
@@ -168,6 +171,10 @@ def _steps(stage: Stage, _counts: Counts) -> None:
 
 def _training_rows(stage: Stage, _counts: Counts) -> None:
     stage.engine.define("step_trainer_trusted", "SELECT * FROM new_step_trainer_trusted")
+    stage.engine.define(
+        "device_sessions", f"SELECT * FROM after_device_sessions AS t WHERE {_among(_DEVICE, 'scope_devices')}"
+    )
+    compute(stage, ["session_pseudonyms"])
     stage.splice(
         "machine_learning_curated",
         stage.model("machine_learning_curated"),
@@ -177,6 +184,7 @@ def _training_rows(stage: Stage, _counts: Counts) -> None:
 
 def _curated_customers(stage: Stage, _counts: Counts) -> None:
     _keep(stage, "curated_customers")
+    _as_of(stage, "after", "device_sessions")
     in_scope = _among(_CUSTOMER, "curated_customers")
     stage.engine.define("customer_trusted", f"SELECT * FROM after_customer_trusted AS t WHERE {in_scope}")
     stage.splice(

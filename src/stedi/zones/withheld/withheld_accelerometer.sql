@@ -19,6 +19,7 @@ WITH judged AS (
 copies AS (
   SELECT count(*) - 1 AS "more"
   FROM judged AS j
+  INNER JOIN repeated_readings AS r ON r."mark" = hash(j."user", j."timestamp", j."x", j."y", j."z")
   WHERE j."reason" IS NULL
   GROUP BY j."user", j."timestamp", j."x", j."y", j."z"
   HAVING count(*) > 1

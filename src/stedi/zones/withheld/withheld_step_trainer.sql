@@ -18,6 +18,7 @@ WITH judged AS (
 copies AS (
   SELECT count(*) - 1 AS "more"
   FROM judged AS j
+  INNER JOIN repeated_steps AS r ON r."mark" = hash(j."serialNumber", j."sensorReadingTime", j."distanceFromObject")
   WHERE j."reason" IS NULL
   GROUP BY j."sensorReadingTime", j."serialNumber", j."distanceFromObject"
   HAVING count(*) > 1
