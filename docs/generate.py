@@ -21,6 +21,7 @@ from stedi.catalog.state import Run
 from stedi.config import Settings
 from stedi.contracts import Column, Contract, contracts, zones_folder
 from stedi.privacy.consent import ConsentExplanation, Decision, FeedUse, PersonSession
+from stedi.runs.diff import TableDiff
 from stedi.runs.plan import Plan
 
 FOLDER = Path(__file__).resolve().parent / "reference"
@@ -325,7 +326,7 @@ def python_page() -> str:
     for name in classes:
         parts += _class_parts(f"stedi.{name}", getattr(stedi, name), 2)
     parts += ["## What they return", "These are not made by users, only received."]
-    for received in (Run, Plan, Contract, Column, ConsentExplanation, Decision, FeedUse, PersonSession):
+    for received in (Run, Plan, TableDiff, Contract, Column, ConsentExplanation, Decision, FeedUse, PersonSession):
         parts += _class_parts(received.__name__, received, 3)
     return _page(parts)
 

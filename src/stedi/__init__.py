@@ -30,7 +30,8 @@ from stedi.errors import (
 )
 
 if TYPE_CHECKING:
-    from stedi.lakehouse import Lakehouse, Rows, RunResult, TableInfo, open_lakehouse
+    from stedi.lakehouse import Lakehouse, RunResult, TableInfo, open_lakehouse
+    from stedi.rows import Rows
 
 __version__ = "0.1.0"
 

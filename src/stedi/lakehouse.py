@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import tempfile
 from collections.abc import Callable, Collection, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -14,16 +14,16 @@ from typing import TYPE_CHECKING, Any
 from stedi.config import Settings, load_settings, with_policy
 from stedi.contracts import FEEDS, Contract, Policy, contracts
 from stedi.errors import ConfigError, NotFoundError
+from stedi.rows import Rows
 
 if TYPE_CHECKING:
-    import pandas
-    import polars
     import pyarrow as pa
 
     from stedi.catalog.published import Published
     from stedi.catalog.state import Run
     from stedi.engines.duckdb import DuckDBEngine
     from stedi.privacy.consent import ConsentExplanation
+    from stedi.runs.diff import TableDiff
     from stedi.runs.doctor import Check
     from stedi.runs.plan import Plan
 
@@ -59,42 +59,6 @@ class RunResult:
     policy: Policy
     report: dict[str, Any]
     seconds: float
-
-
-class Rows:
-    """Rows of a table or a query, read when they are asked for. Each call reads anew, from the same run."""
-
-    def __init__(self, source: Callable[[], AbstractContextManager[pa.RecordBatchReader]]) -> None:
-        self._source = source
-
-    def reader(self) -> AbstractContextManager[pa.RecordBatchReader]:
-        """The rows as a stream with its schema, in bounded memory; to be used in a `with` block."""
-        return self._source()
-
-    def scan(self, batch: int = 100_000) -> Iterator[pa.RecordBatch]:
-        """The rows in batches of at most `batch`, in bounded memory."""
-        with self._source() as reader:
-            for found in reader:
-                for start in range(0, found.num_rows, batch):
-                    yield found.slice(start, batch)
-
-    def to_arrow(self) -> pa.Table:
-        """All rows as a PyArrow table."""
-        with self._source() as reader:
-            table: pa.Table = reader.read_all()
-            return table
-
-    def to_polars(self) -> polars.DataFrame:
-        """All rows as a Polars frame (needs the extra `polars`)."""
-        import polars
-
-        frame = polars.from_arrow(self.to_arrow())
-        assert isinstance(frame, polars.DataFrame)  # noqa: S101 - a table never becomes a series
-        return frame
-
-    def to_pandas(self) -> pandas.DataFrame:
-        """All rows as a pandas frame (needs the extra `pandas`)."""
-        return self.to_arrow().to_pandas()
 
 
 class Lakehouse:
@@ -219,6 +183,21 @@ class Lakehouse:
         """All completed runs, oldest first."""
         return self._published().runs
 
+    def diff(self, first: int, second: int, *, table: str | None = None) -> list[TableDiff]:
+        """Rows that every table gained and lost from one run to another; a row that a table holds twice counts twice.
+
+        Args:
+            first: number of the run to start from.
+            second: number of the run to compare it with.
+            table: only this one; by default all but `runs`, which is the same as of every run.
+
+        Raises:
+            NotFoundError: there is no such run or table, or the run can no longer be read.
+        """
+        from stedi.runs.diff import diff_runs
+
+        return diff_runs(self._settings, first, second, table)
+
     @contextmanager
     def _reader(self, sql: str) -> Iterator[pa.RecordBatchReader]:
         asked = [name for name in contracts(self._settings.policy) if name in sql.lower()]
@@ -316,12 +295,9 @@ def interrupt() -> None:
 
 
 def _found(runs: list[Run], number: int | None) -> Run:
-    from stedi.catalog.state import find_run
+    from stedi.catalog.state import readable_run
 
-    run = find_run(runs, number)
-    if run is None:
-        raise NotFoundError("nothing was published here yet", hint="`stedi run --landing DIR` makes the first run")
-    return run
+    return readable_run(runs, number)
 
 
 def _contract(name: str, policy: Policy) -> Contract:

@@ -109,6 +109,7 @@ def assert_unmarked(*texts: str | bytes) -> None:
 QUIET = (
     "tables",
     "runs",
+    "diff 1 2",
     "quarantine",
     "quarantine list",
     "quarantine show --limit 1000",

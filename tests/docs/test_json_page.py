@@ -23,6 +23,7 @@ COMMANDS = {
     "stedi show": ["show", "machine_learning_curated"],
     "stedi query": ["query", "SELECT 1 AS one, 2.5 AS two"],
     "stedi runs": ["runs"],
+    "stedi diff": ["diff", "1", "1"],
     "stedi quarantine list": ["quarantine", "list"],
     "stedi quarantine show": ["quarantine", "show", "--raw"],
     "stedi devices": ["devices", "--all"],

@@ -25,6 +25,7 @@ class Run:
         fingerprint: digest of all that decides what the derived tables hold, but for the landing rows.
         snapshots: the Iceberg snapshot of every table as of this run; None where a table never had a row.
         report: counts and durations; nothing personal.
+        pinned: why the run is kept readable whatever its age; None where it is not pinned.
     """
 
     run: int
@@ -35,6 +36,12 @@ class Run:
     fingerprint: str
     snapshots: dict[str, int | None]
     report: dict[str, Any]
+    pinned: str | None = None
+
+    @property
+    def readable(self) -> bool:
+        """Whether its tables can still be read: `stedi maintain` lets go of the snapshots of old runs."""
+        return bool(self.snapshots)
 
 
 def find_run(runs: list[Run], number: int | None) -> Run | None:
@@ -49,3 +56,21 @@ def find_run(runs: list[Run], number: int | None) -> Run | None:
         if run.run == number:
             return run
     raise NotFoundError(f"there is no run {number}", hint="`stedi runs` lists the completed runs")
+
+
+def readable_run(runs: list[Run], number: int | None) -> Run:
+    """The run of that number, or the last one, whose tables can still be read.
+
+    Raises:
+        NotFoundError: there is no run of that number, it was expired, or nothing was ever published.
+    """
+    run = find_run(runs, number)
+    if run is None:
+        raise NotFoundError("nothing was published here yet", hint="`stedi run --landing DIR` makes the first run")
+    if not run.readable:
+        oldest = next(other.run for other in runs if other.readable)
+        raise NotFoundError(
+            f"run {number} can no longer be read: it was expired",
+            hint=f"the oldest run that can be read is {oldest}; `stedi runs` tells which can, `stedi pin` keeps one",
+        )
+    return run

@@ -16,6 +16,7 @@ from stedi import __version__
 from stedi.cli import (
     consent,
     devices,
+    diff,
     doctor,
     failures,
     interrupts,
@@ -29,7 +30,7 @@ from stedi.cli import (
 )
 
 #: Commands in the order of `stedi --help`: the way from nothing to a training table, then what helps on it.
-COMMANDS = (simulate, run, tables, show, query, runs, quarantine, devices, consent, doctor)
+COMMANDS = (simulate, run, tables, show, query, runs, diff, quarantine, devices, consent, doctor)
 
 
 def _print_version(asked: bool) -> None:
