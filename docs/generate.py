@@ -22,6 +22,7 @@ from stedi.config import Settings
 from stedi.contracts import Column, Contract, contracts, zones_folder
 from stedi.privacy.consent import ConsentExplanation, Decision, FeedUse, PersonSession
 from stedi.runs.diff import TableDiff
+from stedi.runs.maintain import Amount, Merged, Upkeep
 from stedi.runs.plan import Plan
 
 FOLDER = Path(__file__).resolve().parent / "reference"
@@ -326,7 +327,10 @@ def python_page() -> str:
     for name in classes:
         parts += _class_parts(f"stedi.{name}", getattr(stedi, name), 2)
     parts += ["## What they return", "These are not made by users, only received."]
-    for received in (Run, Plan, TableDiff, Contract, Column, ConsentExplanation, Decision, FeedUse, PersonSession):
+    received_types = (
+        Run, Plan, TableDiff, Upkeep, Merged, Amount, Contract, Column, ConsentExplanation, Decision, FeedUse, PersonSession
+    )  # fmt: skip
+    for received in received_types:
         parts += _class_parts(received.__name__, received, 3)
     return _page(parts)
 

@@ -30,8 +30,8 @@ from stedi.errors import (
 )
 
 if TYPE_CHECKING:
-    from stedi.lakehouse import Lakehouse, RunResult, TableInfo, open_lakehouse
-    from stedi.rows import Rows
+    from stedi.lakehouse import Lakehouse, open_lakehouse
+    from stedi.results import Rows, RunResult, TableInfo
 
 __version__ = "0.1.0"
 

@@ -32,6 +32,25 @@ class DeviceSettings(BaseModel):
     )
 
 
+class MaintenanceSettings(BaseModel):
+    """How long earlier runs can be read, and how files are kept in shape."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    automatic: bool = Field(True, description="Whether a run does light upkeep where files or runs have piled up.")
+    keep_runs: int = Field(30, ge=1, description="The last so many runs stay readable.")
+    keep_days: int = Field(
+        30, ge=0, description="Besides, the last run of each of the last so many days (UTC) stays readable."
+    )
+    min_age_s: float = Field(
+        3600,
+        ge=0,
+        description="A file that nothing refers to is deleted when that has been so for this long, in seconds:"
+        " longer than any reader takes.",
+    )
+    target_file_mb: int = Field(128, ge=1, description="Size to which `stedi maintain` merges small files, in MB.")
+
+
 class Settings(BaseModel):
     """Everything that can be set. Unknown names are refused."""
 
@@ -50,6 +69,8 @@ class Settings(BaseModel):
     )
     threads: int | None = Field(None, ge=1, description="Threads that the engine may use; all cores by default.")
     devices: DeviceSettings = Field(DeviceSettings(), description="Thresholds of the device evidence.")
+
+    maintenance: MaintenanceSettings = Field(MaintenanceSettings(), description="Upkeep of files and earlier runs.")
 
     @property
     def key_file(self) -> Path:
@@ -72,13 +93,29 @@ def load_settings(overrides: dict[str, Any] | None = None, folder: Path | None =
     try:
         return Settings(**values)
     except ValidationError as error:
-        problem = error.errors()[0]
-        name = ".".join(str(part) for part in problem["loc"])
-        raise ConfigError(
-            f"setting {name}: {problem['msg']}",
-            where=str(file) if file.is_file() else None,
-            hint="docs/reference/settings.md lists all settings",
-        ) from None
+        raise _explained(error, str(file) if file.is_file() else None) from None
+
+
+def override_maintenance(settings: Settings, **values: int | None) -> Settings:
+    """Settings with other values under `[maintenance]`; those that are None do not count.
+
+    Raises:
+        ConfigError: a value is wrong.
+    """
+    given = {name: value for name, value in values.items() if value is not None}
+    try:
+        changed = MaintenanceSettings(**{**settings.maintenance.model_dump(), **given})
+    except ValidationError as error:
+        raise _explained(error, None) from None
+    return settings.model_copy(update={"maintenance": changed})
+
+
+def _explained(error: ValidationError, where: str | None) -> ConfigError:
+    problem = error.errors()[0]
+    name = ".".join(str(part) for part in problem["loc"])
+    return ConfigError(
+        f"setting {name}: {problem['msg']}", where=where, hint="docs/reference/settings.md lists all settings"
+    )
 
 
 def with_policy(settings: Settings, policy: Policy | None) -> Settings:

@@ -58,6 +58,7 @@ class Contract:
         columns: in table order; columns that begin with an underscore are added by the lakehouse.
         clustered_by: column whose equal values lie in the same data file, so that a change to one of them touches few files; None where
             rows lie in any order.
+        sorted_by: columns by which upkeep sorts the rows of merged files, so that the rows of one person or session lie together.
     """
 
     name: str
@@ -68,6 +69,7 @@ class Contract:
     columns: tuple[Column, ...]
     rules: tuple[Rule, ...]
     clustered_by: str | None
+    sorted_by: tuple[str, ...]
 
     @property
     def source_columns(self) -> tuple[Column, ...]:
@@ -89,6 +91,7 @@ def _read(path: Path) -> Contract:
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     odcs: dict[str, Any] = yaml.load(path.read_text("utf-8"), Loader=loader)  # noqa: S506 - a safe loader either way
     table = odcs["schema"][0]
+    custom = {p["property"]: p["value"] for p in table.get("customProperties", ())}
     return Contract(
         name=odcs["name"],
         zone=table["tags"][0],
@@ -97,7 +100,8 @@ def _read(path: Path) -> Contract:
         grain=table["dataGranularityDescription"],
         columns=tuple(_column(p) for p in table["properties"]),
         rules=tuple(Rule(q["name"], q["description"], q["query"]) for q in table.get("quality", ())),
-        clustered_by={p["property"]: p["value"] for p in table.get("customProperties", ())}.get("clusteredBy"),
+        clustered_by=custom.get("clusteredBy"),
+        sorted_by=tuple(custom.get("sortedBy", ())),
     )
 
 

@@ -6,63 +6,32 @@ import sys
 import tempfile
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from stedi.config import Settings, load_settings, with_policy
+from stedi.catalog.state import Run, readable_run
+from stedi.config import Settings, load_settings, override_maintenance, with_policy
 from stedi.contracts import FEEDS, Contract, Policy, contracts
 from stedi.errors import ConfigError, NotFoundError
-from stedi.rows import Rows
+from stedi.results import Rows, RunResult, TableInfo
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
     from stedi.catalog.published import Published
-    from stedi.catalog.state import Run
     from stedi.engines.duckdb import DuckDBEngine
     from stedi.privacy.consent import ConsentExplanation
     from stedi.runs.diff import TableDiff
     from stedi.runs.doctor import Check
+    from stedi.runs.maintain import Upkeep
     from stedi.runs.plan import Plan
 
 #: Called with the name of a step, how much of it is done, and how much there is.
 Progress = Callable[[str, int, int], None]
 
 
-@dataclass(frozen=True)
-class TableInfo:
-    """A table as of a run. `rows` and `snapshot` are those that the run published; `published_at` is in UTC."""
-
-    name: str
-    zone: str
-    rows: int
-    snapshot: int | None
-    run: int
-    published_at: datetime
-
-
-@dataclass(frozen=True)
-class RunResult:
-    """What a run did.
-
-    Attributes:
-        plan: what was to be done, and why.
-        run: number of the run; None where the lakehouse was up to date.
-        report: counts and durations; see docs/reference/json.md. Empty where the lakehouse was up to date.
-        seconds: from start to publication.
-    """
-
-    plan: dict[str, Any]
-    run: int | None
-    policy: Policy
-    report: dict[str, Any]
-    seconds: float
-
-
 class Lakehouse:
-    """A lakehouse folder. Reads see the last completed run, or the one given to `as_of`; only `run` writes."""
+    """A lakehouse folder. Reads see the last completed run, or that given to `as_of`; `run`, `maintain`, `pin` and `unpin` write."""
 
     def __init__(self, settings: Settings, as_of: int | None = None) -> None:
         self._settings = settings
@@ -84,7 +53,7 @@ class Lakehouse:
         Raises:
             NotFoundError: there is no such run.
         """
-        _found(self._published().runs, run)
+        readable_run(self._published().runs, run)
         return Lakehouse(self._settings, run)
 
     def run(
@@ -135,7 +104,7 @@ class Lakehouse:
     def tables(self) -> list[TableInfo]:
         """Every table as of the run, landing zone first."""
         runs = self._published().runs
-        run = _found(runs, self._as_of)
+        run = readable_run(runs, self._as_of)
         rows = {**run.report["rows"], "landed_files": run.report["landedFiles"], "runs": len(runs)}
         return [
             TableInfo(c.name, c.zone, rows.get(c.name, 0), run.snapshots.get(c.name), run.run, run.finished_at)
@@ -148,7 +117,7 @@ class Lakehouse:
         Raises:
             NotFoundError: there is no such table.
         """
-        return _contract(name, _found(self._published().runs, self._as_of).policy)
+        return _contract(name, readable_run(self._published().runs, self._as_of).policy)
 
     def table(self, name: str) -> Rows:
         """The rows of a table as of the run.
@@ -198,6 +167,53 @@ class Lakehouse:
 
         return diff_runs(self._settings, first, second, table)
 
+    def maintain(
+        self,
+        *,
+        keep_runs: int | None = None,
+        keep_days: int | None = None,
+        dry_run: bool = False,
+        progress: Progress | None = None,
+    ) -> Upkeep:
+        """Merge small files, let go of old runs, and delete what nothing refers to, by the settings of `[maintenance]`.
+
+        Rows stay as they are. Readers need not wait.
+
+        Args:
+            keep_runs: the last so many runs stay readable; that of the settings by default.
+            keep_days: besides, the last run of each of the last so many days; that of the settings by default.
+            dry_run: say what would be done now, and change nothing.
+            progress: called with step, done and total.
+
+        Raises:
+            LakehouseError: there is no lakehouse, it is damaged, or somebody else is writing to it.
+            NotFoundError: nothing was published yet.
+        """
+        from stedi.runs.maintain import maintain
+
+        settings = override_maintenance(self._settings, keep_runs=keep_runs, keep_days=keep_days)
+        return maintain(settings, progress or (lambda *_: None), dry_run=dry_run)
+
+    def pin(self, run: int, *, reason: str | None = None) -> Run:
+        """Keep a run readable whatever its age. Every table gets the Iceberg tag `run-N`, which other engines can read by.
+
+        Args:
+            run: its number.
+            reason: why, for whoever reads `stedi runs`; no personal data.
+
+        Raises:
+            NotFoundError: there is no such run, or it can no longer be read.
+        """
+        from stedi.runs.pins import pin_run
+
+        return pin_run(self._settings, run, reason)
+
+    def unpin(self, run: int) -> Run:
+        """Let a run go when its time comes; no error where it is not pinned. Raises what `pin` raises."""
+        from stedi.runs.pins import unpin_run
+
+        return unpin_run(self._settings, run)
+
     @contextmanager
     def _reader(self, sql: str) -> Iterator[pa.RecordBatchReader]:
         asked = [name for name in contracts(self._settings.policy) if name in sql.lower()]
@@ -210,7 +226,7 @@ class Lakehouse:
         from stedi.engines.duckdb import DuckDBEngine
 
         state = self._published()
-        run = _found(state.runs, self._as_of)
+        run = readable_run(state.runs, self._as_of)
         files = state.files if run is state.runs[-1] else self._planned_files(run, names)
         with tempfile.TemporaryDirectory(prefix="stedi-") as scratch:
             engine = DuckDBEngine(Path(scratch), self._settings.memory_limit, self._settings.threads)
@@ -292,12 +308,6 @@ def interrupt() -> None:
     engines = sys.modules.get("stedi.engines.duckdb")
     if engines is not None:
         engines.interrupt_all()
-
-
-def _found(runs: list[Run], number: int | None) -> Run:
-    from stedi.catalog.state import readable_run
-
-    return readable_run(runs, number)
 
 
 def _contract(name: str, policy: Policy) -> Contract:

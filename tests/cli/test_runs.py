@@ -19,9 +19,10 @@ def test_tells_what_each_run_read_and_withheld(cli, small_lake: Path) -> None:
         "landed",
         "quarantined",
         "withheld",
+        "readable",
     ]
-    number, _, _, policy, _, *counts = line.split()
-    assert (number, policy) == ("1", "strict")
+    number, _, _, policy, _, *counts, readable = line.split()
+    assert (number, policy, readable) == ("1", "strict", "yes")
     assert counts == [
         "3",
         "48",

@@ -28,6 +28,9 @@ COMMANDS = {
     "stedi quarantine show": ["quarantine", "show", "--raw"],
     "stedi devices": ["devices", "--all"],
     "stedi consent explain": ["consent", "explain", "bobby.lincoln77@test.com"],
+    "stedi maintain": ["maintain", "--dry-run"],
+    "stedi pin": ["pin", "1"],
+    "stedi unpin": ["unpin", "1"],
     "stedi doctor": ["doctor"],
 }
 #: Lists and objects that are empty here.
@@ -38,6 +41,7 @@ EMPTY_HERE = {
     "runs[].report.missingFeeds[]",
     "key[]",
     "plan.new[]",
+    "expiredRuns[]",
 }
 
 

@@ -1,23 +1,27 @@
 """The published state: one row per completed run says which snapshot of every table belongs together.
 
 Appending that row is the one atomic act that publishes a run. Readers take the last row, or the one they ask for, and read every table
-as of the snapshots it names; what a run commits before it has published is invisible to them.
+as of the snapshots it names; what a run commits before it has published is invisible to them. Upkeep publishes in the same way, and adds no
+row: it gives the last one the snapshots of merged files, and takes from old ones the snapshots that are let go.
 """
 
 from __future__ import annotations
 
 import json
+import secrets
 import shutil
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager, suppress
+from pathlib import Path
 from typing import cast
 
 import pyarrow as pa
 from sqlalchemy.exc import DatabaseError
 
+from stedi.catalog.lease import writer_lease
 from stedi.catalog.published import Published, read_published, write_published
 from stedi.catalog.state import Run
-from stedi.catalog.tables import Commit, Tables
+from stedi.catalog.tables import Commit, Tables, catalog_explained
 from stedi.contracts import Policy, contracts
 from stedi.errors import StediError
 
@@ -37,36 +41,45 @@ def completed_runs(tables: Tables) -> list[Run]:
             fingerprint=row["fingerprint"],
             snapshots=json.loads(row["snapshots"]),
             report=json.loads(row["report"]),
+            pinned=row.get("pinned"),  # older programs know no pins
         )
         for row in rows
     ]
 
 
 def publish(tables: Tables, run: Run) -> None:
-    """Make a run what readers see. The table is kept in one file, so that opening a lakehouse costs the same after many runs."""
-    contract = contracts(run.policy)["runs"]
+    """Make a run what readers see."""
+    rewrite_runs(tables, [*completed_runs(tables), run], run.token)
+
+
+def rewrite_runs(tables: Tables, runs: list[Run], token: str) -> None:
+    """Replace the published state, in one atomic act. The table is one file, so that opening costs the same after many runs."""
+    contract = contracts(runs[-1].policy)["runs"]
     tables.ensure(contract)
-    head = tables.head("runs")
-    row = {
-        "run": [run.run],
-        "token": [run.token],
-        "startedAt": [run.started_at],
-        "finishedAt": [run.finished_at],
-        "policy": [run.policy],
-        "fingerprint": [run.fingerprint],
-        "snapshots": [json.dumps(run.snapshots)],
-        "report": [json.dumps(run.report)],
+    tables.evolve(contract)
+    path = tables.data_folder("runs") / f"{token}-runs.parquet"
+    schema = tables.rows("runs", None).schema
+    tables.write_rows("runs", pa.Table.from_pylist([_row(run) for run in runs], schema), str(path))
+    tables.commit(contract, Commit(add=(str(path),), remove=tuple(tables.files("runs", tables.head("runs")))), token)
+    tell_readers(tables)
+
+
+def _row(run: Run) -> dict[str, object]:
+    return {
+        "run": run.run,
+        "token": run.token,
+        "startedAt": run.started_at,
+        "finishedAt": run.finished_at,
+        "policy": run.policy,
+        "fingerprint": run.fingerprint,
+        "snapshots": json.dumps(run.snapshots),
+        "report": json.dumps(run.report),
+        "pinned": run.pinned,
     }
-    earlier = tables.rows("runs", head)
-    path = tables.data_folder("runs") / f"{run.token}-runs.parquet"
-    added = pa.table(row).cast(earlier.schema)
-    tables.write_rows("runs", pa.concat_tables([earlier, added]), str(path))
-    tables.commit(contract, Commit(add=(str(path),), remove=tuple(tables.files("runs", head))), run.token)
-    _tell_readers(tables)
 
 
-def _tell_readers(tables: Tables) -> None:
-    """Keep ready what readers need. The run is published all the same: without this file they ask the catalog."""
+def tell_readers(tables: Tables) -> None:
+    """Keep ready what readers need, beside the metadata of `runs` as it is now. Without this file they ask the catalog."""
     with suppress(OSError, StediError):
         write_published(tables.folder, tables.load("runs").metadata_location, published_state(tables))
 
@@ -80,12 +93,40 @@ def published_state(tables: Tables) -> Published:
     return Published(runs, {**files, "runs": tables.files("runs", tables.head("runs"))})
 
 
+@contextmanager
+def written_to(folder: Path) -> Iterator[Tables]:
+    """An existing lakehouse, held for writing, in the last published state.
+
+    Raises:
+        LakehouseError: there is none, it is damaged, or somebody else is writing to it.
+    """
+    Tables.open(folder).close()  # else the lease would make the folder
+    with catalog_explained(folder), writer_lease(folder), closing(Tables.open(folder)) as tables:
+        recover(tables, completed_runs(tables))
+        yield tables
+
+
+@contextmanager
+def workspace(tables: Tables) -> Iterator[str]:
+    """A token with a scratch folder. Whatever stops the work, Ctrl-C included, what was written and not published is removed again.
+
+    Where the disk does not even let it be removed, the next run does it; what stopped the work is what is told.
+    """
+    token = secrets.token_hex(8)
+    try:
+        (tables.folder / "staging" / token).mkdir(parents=True)
+        yield token
+    finally:
+        with suppress(OSError, StediError), catalog_explained(tables.folder):
+            recover(tables, completed_runs(tables))
+
+
 def recover(tables: Tables, runs: list[Run]) -> list[str]:
     """Bring the lakehouse back to the last published state after a run that was killed; returns the tokens that were cleared."""
     if runs and read_published(tables.folder) is None:  # killed after it was published, before readers were told
-        _tell_readers(tables)
+        tell_readers(tables)
     published = runs[-1].snapshots if runs else {}
-    tokens = {run.token for run in runs}
+    tokens = {run.token for run in runs} | {tables.token("runs")}  # upkeep publishes under a token of its own
     try:
         _roll_back(tables, published, tokens)
     except (OSError, DatabaseError):  # a full disk: what was staged makes room for the catalog to be written
@@ -95,13 +136,13 @@ def recover(tables: Tables, runs: list[Run]) -> list[str]:
     return _clear_staging(tables, tokens)
 
 
-def _roll_back(tables: Tables, published: Mapping[str, int | None], tokens: set[str]) -> None:
+def _roll_back(tables: Tables, published: Mapping[str, int | None], tokens: set[str | None]) -> None:
     for name in tables.names():
         if name != "runs" and tables.head(name) != published.get(name):
             tables.roll_back(name, published.get(name), tokens)
 
 
-def _clear_staging(tables: Tables, tokens: set[str]) -> list[str]:
+def _clear_staging(tables: Tables, tokens: set[str | None]) -> list[str]:
     """Remove scratch folders, and the data files of runs that were never published."""
     leftovers = [path for path in (tables.folder / "staging").glob("*") if path.is_dir()]
     for folder in leftovers:

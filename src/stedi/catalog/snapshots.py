@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 
 from pyiceberg.manifest import DataFile, ManifestContent
 from pyiceberg.table import Table
@@ -25,6 +26,22 @@ def live_files(table: Table, snapshot: Snapshot) -> Iterator[DataFile]:
                 hint="rewrite the table there with copy-on-write, then try again",
             )
         yield from (entry.data_file for entry in manifest.fetch_manifest_entry(table.io, discard_deleted=True))
+
+
+@dataclass(frozen=True)
+class SizedFile:
+    """A data file as its manifest describes it: size in bytes, number of rows."""
+
+    path: str
+    size: int
+    rows: int
+
+
+def sized_files(table: Table, snapshot: int | None) -> list[SizedFile]:
+    """The data files of a snapshot, with their sizes."""
+    found = table.snapshot_by_id(snapshot) if snapshot else None
+    files = live_files(table, found) if found else ()
+    return [SizedFile(file.file_path, file.file_size_in_bytes, file.record_count) for file in files]
 
 
 def live_files_among(table: Table, paths: set[str]) -> Sequence[DataFile]:

@@ -157,6 +157,11 @@ class Tables:
         }
         self._catalog.create_table((DATABASE, contract.name), Schema(*fields), properties=properties)
 
+    def evolve(self, contract: Contract) -> None:
+        """Give a table the columns of its contract, where it has others."""
+        with self.load(contract.name).transaction() as transaction:
+            _evolve(transaction, contract)
+
     def field_ids(self, contract: Contract) -> dict[str, int]:
         """Iceberg id of every column, as the next commit under this contract will have them."""
         transaction = self.load(contract.name).transaction()
@@ -173,6 +178,11 @@ class Tables:
         """The snapshot that other engines see now; None where nothing was ever committed."""
         snapshot = self.load(name).current_snapshot()
         return snapshot.snapshot_id if snapshot else None
+
+    def token(self, name: str) -> str | None:
+        """Token of the work that made the snapshot that other engines see now; None where it was not ours."""
+        snapshot = self.load(name).current_snapshot() if name in self.names() else None
+        return snapshot.summary[TOKEN] if snapshot and snapshot.summary else None
 
     def files(self, name: str, snapshot: int | None) -> list[str]:
         """Data files of a snapshot, sorted.
@@ -230,7 +240,7 @@ class Tables:
         table = self.load(name)
         return table.scan(snapshot_id=snapshot).to_arrow() if snapshot else table.schema().as_arrow().empty_table()
 
-    def roll_back(self, name: str, snapshot: int | None, published_tokens: set[str]) -> None:
+    def roll_back(self, name: str, snapshot: int | None, published_tokens: set[str | None]) -> None:
         """Undo commits of a run that was never published, so that the table stands at `snapshot` again.
 
         Raises:

@@ -20,6 +20,8 @@ from stedi.cli import (
     doctor,
     failures,
     interrupts,
+    maintain,
+    pin,
     quarantine,
     query,
     run,
@@ -27,10 +29,11 @@ from stedi.cli import (
     show,
     simulate,
     tables,
+    unpin,
 )
 
 #: Commands in the order of `stedi --help`: the way from nothing to a training table, then what helps on it.
-COMMANDS = (simulate, run, tables, show, query, runs, diff, quarantine, devices, consent, doctor)
+COMMANDS = (simulate, run, tables, show, query, runs, diff, quarantine, devices, consent, maintain, pin, unpin, doctor)
 
 
 def _print_version(asked: bool) -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from stedi.cli.options import AsJson, LakehouseDir, examples, opened
+from stedi.cli.options import AsJson, AsOf, LakehouseDir, examples, opened
 from stedi.cli.output import Grid, count, counted, emit, note
 from stedi.errors import NotFoundError
 
@@ -66,17 +66,19 @@ def register(app: typer.Typer) -> None:
     app.add_typer(group, name="quarantine", short_help="Look at the records that were kept out.")
 
 
-def quarantine(context: typer.Context, lakehouse: LakehouseDir = None, as_json: AsJson = False) -> None:
+def quarantine(
+    context: typer.Context, as_of: AsOf = None, lakehouse: LakehouseDir = None, as_json: AsJson = False
+) -> None:
     """Look at the records that could not be read or break their contract. Without a subcommand: list."""
     if context.invoked_subcommand is None:
-        list_groups(lakehouse, as_json)
-    elif lakehouse or as_json:
+        list_groups(as_of, lakehouse, as_json)
+    elif as_of or lakehouse or as_json:
         raise typer.BadParameter(f"options stand after the subcommand {context.invoked_subcommand}")
 
 
-def list_groups(lakehouse: LakehouseDir = None, as_json: AsJson = False) -> None:
+def list_groups(as_of: AsOf = None, lakehouse: LakehouseDir = None, as_json: AsJson = False) -> None:
     """Count the quarantined records by landing file and reason."""
-    lake = opened(lakehouse)
+    lake = opened(lakehouse, as_of)
     groups = _rows(
         lake,
         'SELECT "_source_file" AS file, feed, reason, count(*) AS records, min("_source_line") AS "firstLine"'
@@ -100,11 +102,12 @@ def show_records(
     line: Line = None,
     limit: Limit = 50,
     raw: Raw = False,
+    as_of: AsOf = None,
     lakehouse: LakehouseDir = None,
     as_json: AsJson = False,
 ) -> None:
     """List quarantined records with file, line and reason; with --raw their text as it arrived."""
-    lake = opened(lakehouse)
+    lake = opened(lakehouse, as_of)
     where = _where(file, line)
     records = _rows(lake, f"SELECT count(*) AS n FROM quarantine WHERE {where}")[0]["n"]
     if file and not records:

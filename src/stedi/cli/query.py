@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from stedi.lakehouse import Lakehouse
-    from stedi.rows import Rows
+    from stedi.results import Rows
 
 Format = Literal["table", "csv", "json", "parquet"]
 

@@ -13,7 +13,8 @@ from stedi.cli.progress import progress
 from stedi.cli.runs import REPORT_FIELDS
 
 if TYPE_CHECKING:
-    from stedi.lakehouse import Lakehouse, RunResult
+    from stedi.lakehouse import Lakehouse
+    from stedi.results import RunResult
 
 #: What `--json` prints.
 FIELDS = {

@@ -46,7 +46,9 @@ FIELDS = {
     "runs[].seconds": "from start to publication",
     "runs[].policy": "strict or seed",
     "runs[].fingerprint": "digest of all that decides what the derived tables hold, but for the landing rows",
-    "runs[].snapshots.TABLE": "Iceberg snapshot of the table as of this run, as text; null where it never had a row",
+    "runs[].readable": "whether --as-of can read it; false once it was expired",
+    "runs[].pinned": "why it is kept readable whatever its age; null where it is not pinned",
+    "runs[].snapshots.TABLE": "Iceberg snapshot of the table as of this run, as text; null where it never had a row; none once expired",
     **{f"runs[].report.{name}": meaning for name, meaning in REPORT_FIELDS.items()},
 }
 
@@ -63,14 +65,26 @@ def register(app: typer.Typer) -> None:
 def runs(lakehouse: LakehouseDir = None, as_json: AsJson = False) -> None:
     """List the completed runs, oldest first: what was read, quarantined, and withheld for lack of consent or evidence.
 
-    "withheld" counts the landing records of all files read so far that are in no trusted table after the run.
+    "withheld" counts the landing records of all files read so far that are in no trusted table after the run. "readable" says whether
+    --as-of can read it: `stedi maintain` lets go of old runs, but never of pinned ones.
     """
     lake = opened(lakehouse)
     found = lake.runs()
     rows = [
-        (str(run.run), when(run.finished_at), run.policy, f"{_seconds(run):.1f}", *_sums(run.report)) for run in found
+        (str(run.run), when(run.finished_at), run.policy, f"{_seconds(run):.1f}", *_sums(run.report), _kept(run))
+        for run in found
     ]
-    columns = (">run", "published (UTC)", "policy", ">seconds", ">files", ">landed", ">quarantined", ">withheld")
+    columns = (
+        ">run",
+        "published (UTC)",
+        "policy",
+        ">seconds",
+        ">files",
+        ">landed",
+        ">quarantined",
+        ">withheld",
+        "readable",
+    )
     facts = {"lakehouse": str(lake.folder), "runs": [_facts(run) for run in found]}
     emit(facts, *([Grid(columns, rows)] if rows else []), as_json=as_json)
     if not found and not as_json:
@@ -86,9 +100,17 @@ def _facts(run: Run) -> dict[str, Any]:
         "seconds": round(_seconds(run), 3),
         "policy": run.policy,
         "fingerprint": run.fingerprint,
+        "readable": run.readable,
+        "pinned": run.pinned,
         "snapshots": snapshot_ids(run.snapshots),
         "report": run.report,
     }
+
+
+def _kept(run: Run) -> str:
+    if run.pinned:
+        return f"pinned: {run.pinned}"
+    return "yes" if run.readable else "no"
 
 
 def _seconds(run: Run) -> float:

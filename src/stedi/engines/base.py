@@ -53,6 +53,19 @@ class Engine(Protocol):
         """
         ...
 
+    def write_sorted(
+        self, select: str, prefix: str, contract: Contract, field_ids: Mapping[str, int], files: int
+    ) -> list[str]:
+        """Write rows as `write` does, but as at most `files` files, each in the order of the contract's `sorted_by`.
+
+        Rows that agree in its `clustered_by` lie in the same file; where it has none, `files` must be 1. One file is sorted at a time.
+        """
+        ...
+
+    def digest(self, relation: str, contract: Contract) -> tuple[int, int]:
+        """Number of rows, and a sum over them that depends on all their values, but not on their order: that of another bag differs."""
+        ...
+
     def query(self, select: str) -> pa.Table:
         """Run a SELECT of the lakehouse's own and return all its rows."""
         ...

@@ -128,6 +128,29 @@ class DuckDBEngine:
         shutil.rmtree(folder, ignore_errors=True)
         return paths
 
+    def write_sorted(
+        self, select: str, prefix: str, contract: Contract, field_ids: Mapping[str, int], files: int
+    ) -> list[str]:
+        order = ", ".join(map(quoted, contract.sorted_by))
+        paths = []
+        for number in range(files):
+            part = f"hash({quoted(str(contract.clustered_by))}) % {files} = {number}" if files > 1 else "TRUE"
+            path = Path(f"{prefix}-{number}.parquet")
+            self.write(f"SELECT * FROM ({select}) WHERE {part} ORDER BY {order}", str(path), contract, field_ids)
+            self.use_files("written", [str(path)], contract)
+            if self.query("SELECT count(*) AS n FROM written")["n"][0].as_py():
+                paths.append(str(path))
+            else:
+                path.unlink()
+        return paths
+
+    def digest(self, relation: str, contract: Contract) -> tuple[int, int]:
+        columns = ", ".join(quoted(c.name) for c in contract.columns)
+        found = self.query(
+            f"SELECT count(*) AS n, CAST(sum(hash({columns})) AS VARCHAR) AS mark FROM {quoted(relation)}"
+        )
+        return found["n"][0].as_py(), int(found["mark"][0].as_py() or 0)
+
     def query(self, select: str) -> pa.Table:
         with _translated("querying"):
             table: pa.Table = self._con.sql(select).to_arrow_table()

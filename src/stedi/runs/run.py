@@ -10,9 +10,8 @@
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -22,18 +21,19 @@ import pyarrow as pa
 
 from stedi import clock
 from stedi.catalog.lease import writer_lease
-from stedi.catalog.runs import completed_runs, publish, recover
+from stedi.catalog.runs import completed_runs, publish, recover, workspace
 from stedi.catalog.state import Run
 from stedi.catalog.tables import Commit, Tables, catalog_explained
 from stedi.config import Settings
 from stedi.contracts import FEEDS, contracts
 from stedi.engines.duckdb import DuckDBEngine
-from stedi.errors import ConfigError, StediError
+from stedi.errors import ConfigError
 from stedi.ingest.discover import discover
 from stedi.privacy.policy import fingerprint, reach_rows, settings_row
 from stedi.privacy.pseudonyms import adopt_new_key, check_key, key_id, key_row, load_key, prepare_new_key
 from stedi.runs.audit import check_accounting, require
 from stedi.runs.landing import LANDING, land
+from stedi.runs.maintain import tend
 from stedi.runs.plan import Before, KnownFile, Plan, make_plan
 from stedi.runs.rebuild import DERIVED, rebuild
 from stedi.runs.stage import Progress, Stage
@@ -112,7 +112,9 @@ def execute_run(
             plan = make_plan(found, known, _left_by(last), Before(settings.policy, mark), full=full)
             if plan.nothing_to_do:
                 return plan, None
-            with _cleaned_up(tables) as token:
+            runs = tend(tables, settings, runs, progress)
+            last = runs[-1] if runs else None
+            with workspace(tables) as token:
                 run = _Execution(tables, settings, landing, token, last).run(plan, known, key, mark, progress)
             if new_key:
                 adopt_new_key(settings.key_file)
@@ -145,7 +147,7 @@ def rehearse_run(
             plan = make_plan(found, known, _left_by(last), now, full=False)
             if plan.nothing_to_do:
                 return plan, None
-            with _cleaned_up(tables) as token:
+            with workspace(tables) as token:
                 execution = _Execution(tables, settings, landing, token, last)
                 with execution.staged(plan, known, key, progress) as (stage, _):
                     return plan, read(stage)
@@ -305,18 +307,3 @@ def _known_key(runs: list[Run]) -> str | None:
 
 def _camel(row: dict[str, object]) -> dict[str, object]:
     return {"modifiedNs" if name == "modified_ns" else name: value for name, value in row.items()}
-
-
-@contextmanager
-def _cleaned_up(tables: Tables) -> Iterator[str]:
-    """A token with a scratch folder. Whatever stops the run, Ctrl-C included, what it wrote is removed again.
-
-    Where the disk does not even let it be removed, the next run does it; what stopped the run is what is told.
-    """
-    token = secrets.token_hex(8)
-    try:
-        (tables.folder / "staging" / token).mkdir(parents=True)
-        yield token
-    finally:
-        with suppress(OSError, StediError), catalog_explained(tables.folder):
-            recover(tables, completed_runs(tables))

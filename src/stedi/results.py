@@ -1,15 +1,49 @@
-"""Rows as users receive them: a stream, batches, or a frame."""
+"""What a lakehouse hands out: facts about tables and runs, and rows."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from stedi.contracts import Policy
 
 if TYPE_CHECKING:
     import pandas
     import polars
     import pyarrow as pa
+
+
+@dataclass(frozen=True)
+class TableInfo:
+    """A table as of a run. `rows` and `snapshot` are those that the run published; `published_at` is in UTC."""
+
+    name: str
+    zone: str
+    rows: int
+    snapshot: int | None
+    run: int
+    published_at: datetime
+
+
+@dataclass(frozen=True)
+class RunResult:
+    """What a run did.
+
+    Attributes:
+        plan: what was to be done, and why.
+        run: number of the run; None where the lakehouse was up to date.
+        report: counts and durations; see docs/reference/json.md. Empty where the lakehouse was up to date.
+        seconds: from start to publication.
+    """
+
+    plan: dict[str, Any]
+    run: int | None
+    policy: Policy
+    report: dict[str, Any]
+    seconds: float
 
 
 class Rows:

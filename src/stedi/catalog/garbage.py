@@ -1,0 +1,135 @@
+"""What may go: snapshots that no run names any more, and files that nothing refers to.
+
+A reader may still be at work on files that were reachable when it began. So the files of a snapshot are touched when it is let go, and
+a file is deleted only when it is unreachable and has not been touched for a while: its time tells since when it can be unreachable.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import unquote, urlparse
+
+from pyiceberg.table import Table
+from pyiceberg.table.snapshots import Snapshot
+
+from stedi.catalog.state import DATABASE
+from stedi.catalog.tables import Tables, catalog_explained
+from stedi.errors import LakehouseError
+
+
+@dataclass(frozen=True)
+class Garbage:
+    """A file of a table that nothing refers to.
+
+    Attributes:
+        table: name of the table in whose folder it lies; the table itself may be gone.
+        path: the file, links resolved.
+        size: in bytes.
+        touched_at: seconds since the epoch.
+    """
+
+    table: str
+    path: str
+    size: int
+    touched_at: float
+
+
+class Collector:
+    """Finds and removes what may go, of one lakehouse. The writer's lease must be held while it removes."""
+
+    def __init__(self, tables: Tables) -> None:
+        self._tables = tables
+        self._root = tables.folder / "warehouse" / DATABASE
+        self._manifests: dict[str, frozenset[str]] = {}  # data files by manifest, which never changes
+
+    def spare_snapshots(self, needed: Mapping[str, set[int]]) -> dict[str, list[int]]:
+        """Snapshots of these tables that are not needed; the current one is, and those that a branch or a tag of any program names."""
+        found = {}
+        for name, snapshots in needed.items():
+            table = self._tables.load(name)
+            named = snapshots | {ref.snapshot_id for ref in table.metadata.refs.values()}
+            found[name] = [s.snapshot_id for s in table.metadata.snapshots if s.snapshot_id not in named]
+        return {name: spare for name, spare in found.items() if spare}
+
+    def expire(self, name: str, spare: list[int]) -> None:
+        """Let go of snapshots of a table, in one commit. Their files stay until `delete` finds them old enough."""
+        table = self._tables.load(name)
+        for path in self._released(table, set(spare)):
+            with suppress(FileNotFoundError):
+                os.utime(path)
+        with catalog_explained(self._tables.folder):
+            table.maintenance.expire_snapshots().by_ids(spare).commit()
+
+    def find(self) -> list[Garbage]:
+        """Files in the folders of the tables that nothing refers to.
+
+        Files are listed first, then what is reachable: so one that is committed in between is no garbage.
+
+        Raises:
+            LakehouseError: a table cannot be read, or its files are not where they should be.
+        """
+        listed = {file.path: file for file in self._files()}
+        reachable: set[str] = set()
+        for name in self._tables.names():
+            table = self._tables.load(name)
+            if _real(table.metadata_location) not in listed:
+                raise LakehouseError(
+                    f"the files of {name} are not in its folder: nothing is deleted",
+                    where=str(self._root),
+                    hint="`stedi doctor` checks the lakehouse",
+                )
+            reachable |= self._reachable(table)
+        return [file for path, file in sorted(listed.items()) if path not in reachable]
+
+    def delete(self, found: Iterable[Garbage], before: float) -> list[Garbage]:
+        """Delete what was found, where it is still garbage and was not touched since `before`; returns what was deleted."""
+        still = {file.path: file for file in self.find() if file.touched_at < before}
+        deleted = [still[file.path] for file in found if file.path in still]
+        for file in deleted:
+            Path(file.path).unlink(missing_ok=True)
+        return deleted
+
+    def _files(self) -> Iterator[Garbage]:
+        root = os.path.realpath(self._root)
+        for folder, _, names in os.walk(root):
+            for name in names:
+                path = Path(folder, name)
+                with suppress(FileNotFoundError):
+                    about = path.stat()
+                    table = path.relative_to(root).parts[0]
+                    yield Garbage(table, os.path.realpath(path), about.st_size, about.st_mtime)
+
+    def _reachable(self, table: Table) -> set[str]:
+        metadata = table.metadata
+        found = {table.metadata_location, *(entry.metadata_file for entry in metadata.metadata_log)}
+        found |= {file.statistics_path for file in (*metadata.statistics, *metadata.partition_statistics)}
+        return {_real(path) for path in found}.union(*(self._of(table, s) for s in metadata.snapshots))
+
+    def _released(self, table: Table, spare: set[int]) -> set[str]:
+        """Files that only these snapshots refer to."""
+        going: set[str] = set()
+        staying: set[str] = set()
+        for snapshot in table.metadata.snapshots:
+            (going if snapshot.snapshot_id in spare else staying).update(self._of(table, snapshot))
+        return going - staying
+
+    def _of(self, table: Table, snapshot: Snapshot) -> set[str]:
+        """All files of a snapshot: its manifest list, its manifests, data files and delete files."""
+        found = {_real(snapshot.manifest_list)}
+        for manifest in snapshot.manifests(table.io):
+            path = manifest.manifest_path
+            if path not in self._manifests:
+                entries = manifest.fetch_manifest_entry(table.io, discard_deleted=True)
+                self._manifests[path] = frozenset({_real(path), *(_real(e.data_file.file_path) for e in entries)})
+            found |= self._manifests[path]
+        return found
+
+
+def _real(location: str) -> str:
+    """A path in Iceberg's metadata, as the file system knows it: the lakehouse may be reached through a link."""
+    parsed = urlparse(location)
+    return os.path.realpath(unquote(parsed.path) if parsed.scheme == "file" else location)
