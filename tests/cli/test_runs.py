@@ -43,6 +43,7 @@ def test_json_holds_the_complete_report(cli, undocumented, small_lake: Path) -> 
     assert [step["step"] for step in run["report"]["steps"]] == [
         "landing",
         "customer_trusted",
+        "consent_history",
         "accelerometer_trusted",
         "session_evidence",
         "device_sessions",

@@ -13,24 +13,21 @@ from __future__ import annotations
 
 import shutil
 import sqlite3
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
-from itertools import pairwise
 from pathlib import Path
-from typing import Any
 
 import pyarrow as pa
 from pyiceberg.catalog.sql import SqlCatalog
 from pyiceberg.exceptions import NoSuchNamespaceError, NoSuchTableError
 from pyiceberg.io.pyarrow import parquet_files_to_data_files
-from pyiceberg.schema import Schema
-from pyiceberg.table import Table, Transaction
-from pyiceberg.types import BooleanType, DoubleType, IcebergType, LongType, NestedField, StringType, TimestamptzType
+from pyiceberg.table import Table
 from sqlalchemy.exc import DatabaseError
 
 from stedi.catalog.durable import make_folder, sync
 from stedi.catalog.published import check_version, damaged, runs_location
+from stedi.catalog.schema import evolve, properties_of, schema_of
 from stedi.catalog.snapshots import ancestors, live_files, live_files_among
 from stedi.catalog.state import DATABASE, FORMAT_VERSION
 from stedi.contracts import Contract
@@ -38,14 +35,6 @@ from stedi.errors import LakehouseError, NotFoundError, StorageError
 
 #: Snapshot property that says which run wrote it.
 TOKEN = "stedi.token"  # noqa: S105 - a mark, not a secret
-
-_TYPES: dict[str, IcebergType] = {
-    "varchar": StringType(),
-    "bigint": LongType(),
-    "double": DoubleType(),
-    "boolean": BooleanType(),
-    "timestamptz": TimestamptzType(),
-}
 
 
 @dataclass(frozen=True)
@@ -144,28 +133,17 @@ class Tables:
         """Create the table of a contract where it is missing. Columns that identify a person keep no bounds in manifests."""
         if self._catalog.table_exists((DATABASE, contract.name)):
             return
-        fields = [NestedField(i, c.name, _TYPES[c.type], doc=c.description) for i, c in enumerate(contract.columns, 1)]
-        properties = {
-            "format-version": "2",
-            "commit.manifest-merge.enabled": "true",
-            "commit.manifest.min-count-to-merge": "20",
-            "write.metadata.delete-after-commit.enabled": "true",
-            "write.metadata.previous-versions-max": "20",
-            "write.delete.isolation-level": "snapshot",
-            "write.update.isolation-level": "snapshot",
-            **_described(contract),
-        }
-        self._catalog.create_table((DATABASE, contract.name), Schema(*fields), properties=properties)
+        self._catalog.create_table((DATABASE, contract.name), schema_of(contract), properties=properties_of(contract))
 
     def evolve(self, contract: Contract) -> None:
         """Give a table the columns of its contract, where it has others."""
         with self.load(contract.name).transaction() as transaction:
-            _evolve(transaction, contract)
+            evolve(transaction, contract)
 
     def field_ids(self, contract: Contract) -> dict[str, int]:
         """Iceberg id of every column, as the next commit under this contract will have them."""
         transaction = self.load(contract.name).transaction()
-        _evolve(transaction, contract)
+        evolve(transaction, contract)
         return {f.name: f.field_id for f in transaction.table_metadata.schema().fields}
 
     def data_folder(self, name: str) -> Path:
@@ -218,7 +196,7 @@ class Tables:
             sync(Path(path))
         table = self.load(contract.name)
         with catalog_explained(self.folder), table.transaction() as transaction:
-            _evolve(transaction, contract)
+            evolve(transaction, contract)
             update = transaction.update_snapshot(snapshot_properties={TOKEN: token})
             with update.overwrite() if change.remove else update.fast_append() as operation:
                 for file in live_files_among(table, set(change.remove)):
@@ -318,28 +296,3 @@ def _storage_error(folder: Path, error: OSError) -> StorageError:
         where=str(folder),
         hint="check the free space and the permissions, then run again; readers see the last completed run",
     )
-
-
-def _evolve(transaction: Transaction, contract: Contract) -> None:
-    """Give the table the contract's columns: a policy may change the shape of a table (SPEC 4)."""
-    have: Mapping[str, NestedField] = {f.name: f for f in transaction.table_metadata.schema().fields}
-    want = {c.name: c for c in contract.columns}
-    if have.keys() == want.keys():
-        return
-    with transaction.update_schema(allow_incompatible_changes=True) as update:
-        for name in have.keys() - want.keys():
-            update.delete_column(name)
-        for name, column in want.items():
-            if name not in have:
-                update.add_column(name, _TYPES[column.type], doc=column.description)
-        names = list(want)
-        update.move_first(names[0])
-        for before, name in pairwise(names):
-            update.move_after(name, before)
-    transaction.set_properties(**_described(contract))
-
-
-def _described(contract: Contract) -> dict[str, Any]:
-    """Table properties that follow from the contract: manifests keep no bounds of columns that identify a person."""
-    metrics = {f"write.metadata.metrics.column.{c.name}": "counts" for c in contract.columns if c.personal}
-    return {"comment": contract.purpose, **metrics}

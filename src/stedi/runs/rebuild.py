@@ -35,7 +35,18 @@ _BEFORE: Mapping[str, Sequence[str]] = {
     "customer_trusted": ("customer_holding",),
     "accelerometer_trusted": ("repeated_readings",),
     "session_evidence": EVIDENCE,
-    "step_trainer_trusted": ("repeated_steps",),
+    "step_trainer_trusted": ("usable_instants", "repeated_steps"),
+    "machine_learning_curated": ("session_pseudonyms",),
+}
+#: Tables for which `seed` needs none of that: there a device belongs to whom the customer record says.
+_BY_EVIDENCE = ("session_evidence", "step_trainer_trusted")
+#: What nothing asks for any more once a step is computed or a table built: it makes room for what follows.
+_SPENT: Mapping[str, Sequence[str]] = {
+    "session_instants": ("device_instants",),
+    "instant_pairs": ("instant_pairs",),
+    "session_evidence": ("phone_instants", "sessions", "session_pairs", "pair_hours", "pair_evidence"),
+    "usable_instants": ("instant_matches",),
+    "step_trainer_trusted": ("usable_instants",),
     "machine_learning_curated": ("session_pseudonyms",),
 }
 #: The feed of whose landing rows a table can have no more than there are.
@@ -47,9 +58,10 @@ def rebuild(stage: Stage, progress: Progress) -> dict[str, dict[str, int]]:
     for number, name in enumerate(DERIVED):
         progress("building " + name, number, len(DERIVED))
         with stage.timed(name):
-            if name != "session_evidence" or stage.settings.policy == "strict":
+            if name not in _BY_EVIDENCE or stage.settings.policy == "strict":
                 compute(stage, _BEFORE.get(name, ()))
             stage.rewrite(name, stage.model(name), _at_most(stage, name))
+            _drop_spent(stage, name)
     progress("building", len(DERIVED), len(DERIVED))
     with stage.timed("withheld"):
         return {feed: stage.withheld(feed) for feed in FEEDS}
@@ -61,6 +73,12 @@ def compute(stage: Stage, steps: Sequence[str]) -> None:
         stage.engine.keep(step, stage.model(step))
         if step == "instant_pairs":
             match_instants(stage.engine, stage.settings.devices.clock_tolerance_ms)
+        _drop_spent(stage, step)
+
+
+def _drop_spent(stage: Stage, name: str) -> None:
+    for relation in _SPENT.get(name, ()):
+        stage.engine.drop(relation)
 
 
 def _at_most(stage: Stage, name: str) -> int:

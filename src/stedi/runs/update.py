@@ -162,6 +162,7 @@ def _sessions(stage: Stage, counts: Counts) -> None:
 
 
 def _steps(stage: Stage, _counts: Counts) -> None:
+    compute(stage, ["usable_instants"])
     stage.splice(
         "step_trainer_trusted",
         stage.model("step_trainer_trusted"),
