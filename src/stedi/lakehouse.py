@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from stedi.privacy.consent import ConsentExplanation
     from stedi.runs.diff import TableDiff
     from stedi.runs.doctor import Check
+    from stedi.runs.impact import ConsentImpact
     from stedi.runs.maintain import Upkeep
     from stedi.runs.plan import Plan
 
@@ -147,6 +148,24 @@ class Lakehouse:
 
         with self._engine(TABLES) as (engine, run, _):
             return explain(engine, email, run, self.runs())
+
+    def consent_impact(
+        self, landing: str | Path | None = None, *, policy: Policy | None = None, progress: Progress | None = None
+    ) -> ConsentImpact:
+        """What the next run would change, and for how many customers. Rehearses that run, and leaves everything as it was.
+
+        Args:
+            landing: as for `run`.
+            policy: as for `run`.
+            progress: called with step, done and total.
+
+        Raises:
+            StediError: what the run would raise.
+        """
+        from stedi.runs.impact import consent_impact
+
+        settings = with_policy(self._settings, policy)
+        return consent_impact(settings, self._landing(landing), progress or (lambda *_: None))
 
     def runs(self) -> list[Run]:
         """All completed runs, oldest first."""

@@ -1,4 +1,4 @@
-"""`stedi consent`: why a person's data is in or out."""
+"""`stedi consent`: why a person's data is in or out, and what the next run would change."""
 
 from __future__ import annotations
 
@@ -10,9 +10,12 @@ import typer
 
 from stedi.cli.options import AsJson, AsOf, LakehouseDir, ShowPersonal, examples, opened
 from stedi.cli.output import MASK, Grid, counted, emit, iso, iso_of_ms, note, when
+from stedi.cli.progress import progress
+from stedi.cli.run import Landing, PolicyOption
 
 if TYPE_CHECKING:
     from stedi.privacy.consent import ConsentExplanation, Decision
+    from stedi.runs.impact import ConsentImpact
 
 #: What `--json` prints, by subcommand.
 FIELDS_OF_EXPLAIN = {
@@ -46,6 +49,22 @@ FIELDS_OF_EXPLAIN = {
     "quarantined": "records in the quarantine whose text mentions the email; they count for nothing until they can be read",
 }
 
+FIELDS_OF_IMPACT = {
+    "lakehouse": "folder of the lakehouse",
+    "mode": "what the next run would be: `nothing`, `incremental` or `full`",
+    "reasons[]": "why there is something to do",
+    "customers.consent": "customers who do not share now, and will",
+    "customers.withdraw": "customers who share now, and will not",
+    "customers.changeInstant": "customers who share now and will, but since another instant",
+    "customers.notGiven": "new customers who do not share",
+    "tables.TABLE.before": "rows of the table now",
+    "tables.TABLE.added": "rows that it will gain; null where another policy gives it another shape",
+    "tables.TABLE.removed": "rows that it will lose; null likewise",
+    "tables.TABLE.after": "rows that it will have",
+    "withheldBefore.FEED.REASON": "landing records that are in no trusted table now, and why",
+    "withheldAfter.FEED.REASON": "the same after the next run",
+}
+
 Email = Annotated[
     str, typer.Argument(metavar="EMAIL", help="The person; `-` asks for it, or reads a line of standard input.")
 ]
@@ -61,11 +80,67 @@ def register(app: typer.Typer) -> None:
     )
     group.callback(epilog=explaining)(consent)
     group.command("explain", short_help="Say why a person's data is in or out.", epilog=explaining)(explain)
+    group.command(
+        "impact",
+        short_help="Say what the next run would add and remove, before it is run.",
+        epilog=examples(
+            "stedi consent impact --landing feeds",
+            "stedi consent impact --json | jq '.tables.machine_learning_curated'",
+        ),
+    )(impact)
     app.add_typer(group, name="consent", short_help="Ask who shares with research, since when, and what follows.")
 
 
 def consent() -> None:
     """Ask who shares with research, since when that is known, and what follows for the tables."""
+
+
+def impact(
+    landing: Landing = None, lakehouse: LakehouseDir = None, policy: PolicyOption = None, as_json: AsJson = False
+) -> None:
+    """Say what the next run would add to each table and remove from it, and for how many customers, before it is run.
+
+    The run is rehearsed: it takes as long as the run itself, no other run can be under way, and nothing is changed.
+    """
+    lake = opened(lakehouse)
+    with progress(as_json=as_json) as report:
+        found = lake.consent_impact(landing, policy=policy, progress=report)
+    facts = {
+        "lakehouse": str(lake.folder),
+        "mode": found.mode,
+        "reasons": list(found.reasons),
+        "customers": found.customers,
+        "tables": {name: asdict(table) for name, table in found.tables.items()},
+        "withheldBefore": found.withheld_before,
+        "withheldAfter": found.withheld_after,
+    }
+    emit(facts, *_told_impact(found), as_json=as_json)
+
+
+def _told_impact(found: ConsentImpact) -> list[Grid | str]:
+    if found.mode == "nothing":
+        return ["up to date: the next run would change nothing"]
+    people = [
+        ("newly consent", found.customers["consent"]),
+        ("withdraw", found.customers["withdraw"]),
+        ("consent since another instant", found.customers["changeInstant"]),
+        ("are new and do not share", found.customers["notGiven"]),
+    ]
+    tables = [
+        (
+            name,
+            t.before,
+            "rebuilt" if t.added is None else t.added,
+            "rebuilt" if t.removed is None else t.removed,
+            t.after,
+        )
+        for name, t in found.tables.items()
+    ]
+    return [
+        f"the next run ({found.mode}) would change this; why: {', '.join(found.reasons)}",
+        Grid(("customers who", ">number"), people),
+        Grid(("table", ">before", ">added", ">removed", ">after"), tables, "Tables"),
+    ]
 
 
 def explain(

@@ -124,7 +124,7 @@ def execute_run(
 
 
 def rehearse_run(
-    settings: Settings, landing: Path, progress: Progress, read: Callable[[Stage], T]
+    settings: Settings, landing: Path, progress: Progress, read: Callable[[Stage, Withheld], T]
 ) -> tuple[Plan, T | None]:
     """Stage and audit what a run would do now, let `read` look at it, and throw it away.
 
@@ -149,8 +149,8 @@ def rehearse_run(
                 return plan, None
             with workspace(tables) as token:
                 execution = _Execution(tables, settings, landing, token, last)
-                with execution.staged(plan, known, key, progress) as (stage, _):
-                    return plan, read(stage)
+                with execution.staged(plan, known, key, progress) as (stage, withheld):
+                    return plan, read(stage, withheld)
         finally:
             tables.close()
 

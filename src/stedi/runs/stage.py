@@ -78,7 +78,8 @@ class Stage:
         self.scratch = tables.folder / "staging" / token
         self.staged = Staged()
         self.steps: list[dict[str, object]] = []
-        self._last = last
+        self.rewritten = False
+        self.last = last
 
     def model(self, name: str) -> str:
         """The SQL of a model, under the policy of the run."""
@@ -86,7 +87,7 @@ class Stage:
 
     def files_before(self, name: str) -> list[str]:
         """The data files of a table as of the last completed run."""
-        return self.tables.files(name, self._last.snapshots.get(name)) if self._last else []
+        return self.tables.files(name, self.last.snapshots.get(name)) if self.last else []
 
     def before(self, name: str) -> None:
         """Let the engine know a table as of the last completed run as `before_NAME`. It must have the shape that it has today."""
@@ -103,10 +104,11 @@ class Stage:
 
     def rewrite(self, name: str, select: str, at_most: int) -> None:
         """Replace all rows of a table. `at_most` bounds their number, as far as that is known beforehand."""
+        self.rewritten = True
         current = self.files_before(name)
         self.change(name, self.write(name, select, "all", at_most), current, current)
         self.staged.added[name] = self.staged.rows[name]
-        self.staged.removed[name] = self._last.report["rows"].get(name, 0) if self._last else 0
+        self.staged.removed[name] = self.last.report["rows"].get(name, 0) if self.last else 0
         self.check(name, name)
 
     def splice(self, name: str, new: str, old: str) -> None:
