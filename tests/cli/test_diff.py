@@ -16,12 +16,13 @@ from stedi.contracts import contracts
 from stedi.engines.duckdb import DuckDBEngine
 from stedi.runs.diff import count_differing
 
-#: ana withdraws: her record arrives, and what was hers leaves: 5 readings of phone and device, 1 session of 4 with candidates.
+#: ana withdraws: her record and her decision arrive, and what was hers leaves: 5 readings of phone and device, 1 session of 4.
 WITHDRAWAL = {
     "customer_landing": (1, 0),
     "accelerometer_landing": (0, 0),
     "step_trainer_landing": (0, 0),
     "quarantine": (0, 0),
+    "consent_history": (1, 0),
     "customer_trusted": (0, 1),
     "accelerometer_trusted": (0, 5),
     "session_evidence": (0, 1),
