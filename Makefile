@@ -5,6 +5,8 @@ SHELL := bash
 
 UV := $(shell command -v uv || echo .uv/bin/uv)
 RUN := $(UV) run --locked --quiet
+# What these find out does not depend on the version of DuckDB, and takes minutes: they run once.
+SAME_ON_ANY_ENGINE := test_kills.py test_faults.py test_readers.py
 export UV_COMPILE_BYTECODE := 1
 export UV_PYTHON_PREFERENCE := only-system
 
@@ -14,7 +16,7 @@ demo: setup ## Simulated feeds in, a training table out, start to finish
 test: setup lint contracts ## Everything that must hold
 	@$(RUN) pytest -n auto --cov --cov-report=term
 	@echo "--- the same promises on DuckDB 1.5, and its Iceberg extension reading our tables"
-	@UV_PROJECT_ENVIRONMENT=.venv-duckdb1 $(RUN) --no-group duckdb2 --group duckdb1 pytest -n auto tests/behaviour tests/integration
+	@UV_PROJECT_ENVIRONMENT=.venv-duckdb1 $(RUN) --no-group duckdb2 --group duckdb1 pytest -n auto tests/behaviour tests/integration $(SAME_ON_ANY_ENGINE:%=--ignore=tests/behaviour/%)
 
 lint: setup ## Style, types, layers
 	@$(RUN) ruff format --check .
