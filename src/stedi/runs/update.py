@@ -26,7 +26,9 @@ from stedi.runs.stage import Progress, Stage
 _NAMED = ('t."_customer"', "customer")
 _CUSTOMER = ('t."customer"', "customer")
 _DEVICE = ('t."serialNumber"', "serialNumber")
+_STEP_INSTANT = ('t."sensorReadingTime"', "instant")
 _PSEUDONYM = ('t."deviceId"', "deviceId")
+_STEP = '"sensorReadingTime", "serialNumber", "distanceFromObject"'
 _READING = '"_customer", "user", "timestamp", "x", "y", "z"'
 
 
@@ -83,8 +85,10 @@ def _readings(stage: Stage, counts: Counts) -> None:
     _keep(stage, "moved_customers", "arrived_readings", "met_readings")
     moved = stage.count("moved_customers") > 0  # else spare the engine a look at every landing row
     of_moved = _among(_NAMED, "moved_customers") if moved else "FALSE"
-    engine.keep("moved_after", f"SELECT * FROM after_accelerometer_landing AS t WHERE {of_moved}")
-    engine.keep("moved_before", _earlier(stage, "accelerometer_landing", "moved_after"))
+    engine.keep(
+        "moved_after", f'SELECT {_READING}, "_ingested_at" FROM after_accelerometer_landing AS t WHERE {of_moved}'
+    )
+    engine.keep("moved_before", _earlier(stage, "accelerometer_landing", "moved_after", _READING))
     met = f"SELECT {_READING} FROM met_readings"
     engine.keep("readings_before", f"SELECT {_READING} FROM moved_before UNION ALL {met}")
     engine.keep(
@@ -110,12 +114,19 @@ def _readings(stage: Stage, counts: Counts) -> None:
 
 def _evidence(stage: Stage, counts: Counts) -> None:
     engine = stage.engine
-    _keep(stage, "touched_customers", "changed_devices", "device_ticks", "phone_ticks", "met_devices", "met_customers")
-    _keep(stage, "scope_devices", "scope_customers", "scope_pseudonyms")
-    engine.keep(
-        "steps_after", f"SELECT * FROM after_step_trainer_landing AS t WHERE {_among(_DEVICE, 'scope_devices')}"
-    )
-    engine.keep("steps_before", _earlier(stage, "step_trainer_landing", "steps_after"))
+    _keep(stage, "touched_customers", "crowded_numbers", "changed_devices")
+    for name, keys in (
+        ("phone_ticks", "touched_customers"),
+        ("devices_met", "phone_ticks"),
+        ("device_ticks", "changed_devices"),
+        ("customers_met", "device_ticks"),
+    ):
+        _keep_unless_empty(stage, name, keys)
+    _keep(stage, "met_devices", "met_customers", "scope_devices", "scope_customers", "scope_pseudonyms")
+    of_scope = _among(_DEVICE, "scope_devices")
+    engine.keep("steps_after", f'SELECT {_STEP}, "_ingested_at" FROM after_step_trainer_landing AS t WHERE {of_scope}')
+    engine.keep("steps_before", _earlier(stage, "step_trainer_landing", "steps_after", _STEP))
+    _keep(stage, "scope_instants")
     engine.keep(
         "accelerometer_trusted",
         f"SELECT * FROM after_accelerometer_trusted AS t WHERE {_among(_CUSTOMER, 'scope_customers')}",
@@ -179,7 +190,8 @@ def _training_rows(stage: Stage, _counts: Counts) -> None:
     stage.splice(
         "machine_learning_curated",
         stage.model("machine_learning_curated"),
-        f"SELECT * FROM before_machine_learning_curated AS t WHERE {_among(_PSEUDONYM, 'scope_pseudonyms')}",
+        "SELECT * FROM before_machine_learning_curated AS t"
+        f" WHERE {_among(_STEP_INSTANT, 'scope_instants')} AND {_among(_PSEUDONYM, 'scope_pseudonyms')}",
     )
 
 
@@ -200,6 +212,13 @@ def _keep(stage: Stage, *names: str) -> None:
         stage.engine.keep(name, scope_model(name))
 
 
+def _keep_unless_empty(stage: Stage, name: str, keys: str) -> None:
+    """Where there are no keys to look for, spare the engine a look at a whole table."""
+    stage.engine.keep(
+        name, scope_model(name) if stage.count(keys) else f"SELECT * FROM ({scope_model(name)}) AS t WHERE FALSE"
+    )
+
+
 def _as_of(stage: Stage, state: str, *names: str) -> None:
     """Let the models see tables as they were, or as they will be."""
     for name in names:
@@ -212,9 +231,8 @@ def _count(stage: Stage, counts: Counts, feed: str, state: str) -> None:
     counts[feed].update(found) if state == "after" else counts[feed].subtract(found)
 
 
-def _earlier(stage: Stage, table: str, part: str) -> str:
+def _earlier(stage: Stage, table: str, part: str, columns: str = "*") -> str:
     """The rows of a part of a landing table as they were before this run; what a changed file brought lies in the part, or lay."""
-    columns = ", ".join(f'"{c.name}"' for c in stage.contracts[table].columns)
     now = f"CAST('{stage.started_at.isoformat()}' AS TIMESTAMPTZ)"
     return f"""SELECT {columns} FROM {part} WHERE "_ingested_at" <> {now}
         UNION ALL SELECT {columns} FROM gone_{table}"""

@@ -1,4 +1,5 @@
--- Devices with readings that arrived or went, or whose number a changed customer record carries. Grain: device.
+-- Devices with readings that arrived or went, or whose number a changed customer record carries; but for numbers that have several holders
+-- before and after, where the record makes no difference. Grain: device.
 SELECT l."serialNumber" FROM changed_step_trainer_landing AS l
 UNION
 SELECT c."serialNumber"
@@ -9,3 +10,4 @@ FROM (
 ) AS c
 INNER JOIN changed_customers AS k ON k."customer" = c."_customer"
 WHERE c."serialNumber" IS NOT NULL
+  AND NOT EXISTS (SELECT 1 FROM crowded_numbers AS n WHERE n."serialNumber" = c."serialNumber")

@@ -4,10 +4,7 @@ SELECT c."customer" FROM touched_customers AS c
 UNION
 SELECT c."customer" FROM changed_customers AS c
 UNION
-SELECT a."customer"
-FROM after_accelerometer_trusted AS a
-CROSS JOIN settings AS s
-WHERE EXISTS (SELECT 1 FROM device_ticks AS t WHERE t."tick" = a."timestamp" // (s."clockToleranceMs" + 1))
+SELECT m."customer" FROM customers_met AS m
 UNION
 SELECT e."customer"
 FROM before_session_evidence AS e

@@ -1,7 +1,4 @@
 -- Devices with evidence that may be new: changed ones, and those that measured together with a touched customer's phone. Grain: device.
 SELECT d."serialNumber" FROM changed_devices AS d
 UNION
-SELECT l."serialNumber"
-FROM after_step_trainer_landing AS l
-CROSS JOIN settings AS s
-WHERE EXISTS (SELECT 1 FROM phone_ticks AS t WHERE t."tick" = l."sensorReadingTime" // (s."clockToleranceMs" + 1))
+SELECT m."serialNumber" FROM devices_met AS m
