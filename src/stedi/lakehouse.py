@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import sys
-import tempfile
 from collections.abc import Callable, Collection, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -239,49 +238,15 @@ class Lakehouse:
         with self._engine(asked) as (engine, _, files):
             yield engine.query_untrusted(sql, files)
 
-    @contextmanager
-    def _engine(self, names: Collection[str]) -> Iterator[tuple[DuckDBEngine, Run, list[str]]]:
-        """An engine that has these tables as of the run; with it the run, and the files that it may read."""
-        from stedi.engines.duckdb import DuckDBEngine
+    def _engine(self, names: Collection[str]) -> AbstractContextManager[tuple[DuckDBEngine, Run, list[str]]]:
+        from stedi.runs.reading import open_engine
 
-        state = self._published()
-        run = readable_run(state.runs, self._as_of)
-        files = state.files if run is state.runs[-1] else self._planned_files(run, names)
-        with tempfile.TemporaryDirectory(prefix="stedi-") as scratch:
-            engine = DuckDBEngine(Path(scratch), self._settings.memory_limit, self._settings.threads)
-            try:
-                for name in names:  # a run of an older program knows fewer tables
-                    engine.use_files(name, files.get(name, []), contracts(run.policy)[name])
-                yield engine, run, [path for name in names for path in files.get(name, [])]
-            finally:
-                engine.close()
+        return open_engine(self._settings, self._as_of, names)
 
     def _published(self) -> Published:
-        """The published state; the catalog is loaded only where it alone knows."""
-        from stedi.catalog.published import read_published
+        from stedi.runs.reading import published
 
-        folder = self._settings.lakehouse
-        if state := read_published(folder):
-            return state
-        from stedi.catalog.runs import published_state
-        from stedi.catalog.tables import Tables
-
-        tables = Tables.open(folder)
-        try:
-            return published_state(tables)
-        finally:
-            tables.close()
-
-    def _planned_files(self, run: Run, names: Collection[str]) -> dict[str, list[str]]:
-        """Data files of an earlier run, as the catalog plans them. The runs themselves are those known today."""
-        from stedi.catalog.tables import Tables
-
-        tables = Tables.open(self._settings.lakehouse)
-        try:
-            snapshots = {**run.snapshots, "runs": tables.head("runs")}
-            return {name: tables.files(name, snapshots.get(name)) for name in names}
-        finally:
-            tables.close()
+        return published(self._settings.lakehouse)
 
     def _landing(self, landing: str | Path | None) -> Path:
         chosen = landing or self._settings.landing

@@ -116,7 +116,7 @@ QUIET = (
     "quarantine show --file mixed.json --line 3",
     "devices",
     "devices --all",
-    "consent impact --landing feeds",
+    "consent impact --landing FEEDS",
     *(f"consent explain c4n4ry.{who}@example.org" for who in ("bird", "twin", "late", "silent", "cut", "nobody")),
     "doctor",
     "pin 1 --reason kept",

@@ -27,7 +27,7 @@ COMMANDS = {
     "stedi quarantine list": ["quarantine", "list"],
     "stedi quarantine show": ["quarantine", "show", "--raw"],
     "stedi devices": ["devices", "--all"],
-    "stedi consent impact": ["consent", "impact", "--landing", "feeds"],
+    "stedi consent impact": ["consent", "impact", "--landing", "feeds", "--policy", "seed"],
     "stedi consent explain": ["consent", "explain", "bobby.lincoln77@test.com"],
     "stedi maintain": ["maintain", "--dry-run"],
     "stedi pin": ["pin", "1"],
