@@ -1,0 +1,71 @@
+"""What readers see: the completed runs, and the tables as of one of them."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from stedi.catalog.published import Published, read_published
+from stedi.catalog.state import Run, readable_run
+from stedi.config import Settings
+from stedi.contracts import contracts
+
+if TYPE_CHECKING:
+    from stedi.engines.duckdb import DuckDBEngine
+
+
+def published(folder: Path) -> Published:
+    """The published state; the catalog is loaded only where it alone knows.
+
+    Raises:
+        LakehouseError: there is no lakehouse, it is damaged or was moved, or a newer version wrote it.
+    """
+    if state := read_published(folder):
+        return state
+    from stedi.catalog.runs import published_state
+    from stedi.catalog.tables import Tables
+
+    tables = Tables.open(folder)
+    try:
+        return published_state(tables)
+    finally:
+        tables.close()
+
+
+@contextmanager
+def open_engine(
+    settings: Settings, as_of: int | None, names: Collection[str]
+) -> Iterator[tuple[DuckDBEngine, Run, list[str]]]:
+    """An engine that has these tables as of a run, the last one by default; with it the run, and the files that it may read.
+
+    Raises:
+        NotFoundError: there is no such run, or it can no longer be read.
+    """
+    from stedi.engines.duckdb import DuckDBEngine
+
+    state = published(settings.lakehouse)
+    run = readable_run(state.runs, as_of)
+    files = state.files if run is state.runs[-1] else _planned_files(settings.lakehouse, run, names)
+    with tempfile.TemporaryDirectory(prefix="stedi-") as scratch:
+        engine = DuckDBEngine(Path(scratch), settings.memory_limit, settings.threads)
+        try:
+            for name in names:  # a run of an older program knows fewer tables
+                engine.use_files(name, files.get(name, []), contracts(run.policy)[name])
+            yield engine, run, [path for name in names for path in files.get(name, [])]
+        finally:
+            engine.close()
+
+
+def _planned_files(folder: Path, run: Run, names: Collection[str]) -> dict[str, list[str]]:
+    """Data files of an earlier run, as the catalog plans them. The runs themselves are those known today."""
+    from stedi.catalog.tables import Tables
+
+    tables = Tables.open(folder)
+    try:
+        snapshots = {**run.snapshots, "runs": tables.head("runs")}
+        return {name: tables.files(name, snapshots.get(name)) for name in names}
+    finally:
+        tables.close()
