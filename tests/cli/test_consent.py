@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from stedi.cli.consent import FIELDS_OF_EXPLAIN
+from stedi.cli.consent import FIELDS_OF_EXPLAIN, FIELDS_OF_IMPACT
 
 
 def lines(text: str) -> list[str]:
@@ -79,3 +79,37 @@ def test_no_email(cli, small_lake: Path, monkeypatch: pytest.MonkeyPatch, email:
 def test_no_lakehouse_and_no_such_run(cli, small_lake: Path) -> None:
     assert cli("consent", "explain", "ana@example.org").code == 4
     assert cli("consent", "explain", "ana@example.org", "--lakehouse", small_lake, "--as-of", 9).code == 6
+
+
+def test_impact_of_a_withdrawal(cli, small_feeds: Path) -> None:
+    """Ana has 5 readings, 5 steps and one session."""
+    cli("run", "--landing", small_feeds)
+    (small_feeds / "customer/later.json").write_text('{"email": "ana@example.org", "lastUpdateDate": 1700000000000}\n')
+    said = cli("consent", "impact", "--landing", small_feeds)
+    assert said.code == 0
+    shown = lines(said.out)
+    assert shown[0] == "the next run (incremental) would change this; why: 1 new landing file"
+    assert "withdraw 1" in shown
+    assert "accelerometer_trusted 18 0 5 13" in shown
+    assert "quarantine 2 0 0 2" in shown
+    assert said.err == ""
+
+
+def test_impact_of_another_policy_is_not_counted_where_the_shape_differs(cli, small_feeds: Path) -> None:
+    cli("run", "--landing", small_feeds)
+    said = cli("consent", "impact", "--landing", small_feeds, "--policy", "seed")
+    assert [line for line in lines(said.out) if line.startswith("machine_learning_curated 8 rebuilt rebuilt ")]
+
+
+def test_impact_of_nothing(cli, undocumented, small_feeds: Path) -> None:
+    cli("run", "--landing", small_feeds)
+    assert cli("consent", "impact", "--landing", small_feeds).out == "up to date: the next run would change nothing\n"
+    facts = cli("consent", "impact", "--landing", small_feeds, "--json").facts
+    assert undocumented(facts, FIELDS_OF_IMPACT) == set()
+    assert (facts["mode"], facts["tables"]) == ("nothing", {})
+
+
+def test_impact_of_a_first_run_has_nothing_to_compare_with(cli, small_feeds: Path) -> None:
+    said = cli("consent", "impact", "--landing", small_feeds)
+    assert said.code != 0
+    assert "there is no lakehouse" in said.err
