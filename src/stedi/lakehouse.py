@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import tempfile
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from stedi.privacy.consent import ConsentExplanation
     from stedi.runs.doctor import Check
     from stedi.runs.plan import Plan
+    from stedi.runs.subject import Findings
 
 #: Called with the name of a step, how much of it is done, and how much there is.
 Progress = Callable[[str, int, int], None]
@@ -208,6 +209,32 @@ class Lakehouse:
         with self._engine(TABLES) as (engine, run, _):
             return explain(engine, email, run, self.runs())
 
+    def find_subjects(
+        self, emails: Iterable[str], landing: str | Path | None = None, *, progress: Progress | None = None
+    ) -> Findings:
+        """Where people are: landing files, every table, and earlier runs that can still be read (SPEC 6). Changes nothing.
+
+        Args:
+            emails: of the people; compared trimmed and without case. Somebody nobody knows is an answer, too.
+            landing: the landing area; `landing` of the settings by default, else that of the last run.
+            progress: called with step, done and total.
+        """
+        from stedi.runs.subject import find_subjects
+
+        return find_subjects(self._settings, self._area(landing), list(emails), progress or (lambda *_: None))
+
+    def export_subject(
+        self, email: str, output: str | Path, landing: str | Path | None = None, *, progress: Progress | None = None
+    ) -> dict[str, int]:
+        """Write everything that is held about a person into a new folder: JSON lines, Parquet, and a README (SPEC 6).
+
+        Returns:
+            Number of rows by file.
+        """
+        from stedi.runs.subject import export_subject
+
+        return export_subject(self._settings, self._area(landing), email, Path(output), progress or (lambda *_: None))
+
     def runs(self) -> list[Run]:
         """All completed runs, oldest first."""
         return self._published().runs
@@ -261,6 +288,10 @@ class Lakehouse:
             return {name: tables.files(name, snapshots.get(name)) for name in names}
         finally:
             tables.close()
+
+    def _area(self, landing: str | Path | None) -> Path | None:
+        chosen = landing or self._settings.landing
+        return Path(chosen) if chosen else None
 
     def _landing(self, landing: str | Path | None) -> Path:
         chosen = landing or self._settings.landing

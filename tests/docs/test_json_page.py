@@ -27,6 +27,8 @@ COMMANDS = {
     "stedi quarantine show": ["quarantine", "show", "--raw"],
     "stedi devices": ["devices", "--all"],
     "stedi consent explain": ["consent", "explain", "bobby.lincoln77@test.com"],
+    "stedi subject find": ["subject", "find", "bobby.lincoln77@test.com"],
+    "stedi subject export": ["subject", "export", "bobby.lincoln77@test.com", "--output", "out"],
     "stedi doctor": ["doctor"],
 }
 #: Lists and objects that are empty here.
@@ -37,6 +39,8 @@ EMPTY_HERE = {
     "runs[].report.missingFeeds[]",
     "key[]",
     "plan.new[]",
+    "earlier[].run",
+    "earlier[].rows",
 }
 
 

@@ -25,11 +25,12 @@ from stedi.cli import (
     runs,
     show,
     simulate,
+    subject,
     tables,
 )
 
 #: Commands in the order of `stedi --help`: the way from nothing to a training table, then what helps on it.
-COMMANDS = (simulate, run, tables, show, query, runs, quarantine, devices, consent, doctor)
+COMMANDS = (simulate, run, tables, show, query, runs, quarantine, devices, consent, subject, doctor)
 
 
 def _print_version(asked: bool) -> None:

@@ -1,0 +1,130 @@
+"""`stedi subject`: a person's data. Find it, hand it over."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from stedi.cli.options import AsJson, LakehouseDir, examples, opened
+from stedi.cli.output import Grid, counted, emit, note
+from stedi.cli.progress import progress
+
+#: What `--json` prints, by subcommand.
+FIELDS_OF_FIND = {
+    "lakehouse": "folder of the lakehouse",
+    "people": "number of people that were asked for",
+    "known": "whether anything at all is held about any of them",
+    "run": "number of the last run, as of which the tables were searched",
+    "landing": "the landing area that was searched",
+    "files[].file": "landing file that holds records of theirs",
+    "files[].records": "how many it holds",
+    "rows.TABLE": "rows of the table that are there because of them",
+    "earlier[].run": "number of an earlier run that can still be read",
+    "earlier[].rows": "rows of all its tables that are there because of them",
+}
+FIELDS_OF_EXPORT = {
+    "lakehouse": "folder of the lakehouse",
+    "output": "folder of the export",
+    "rows.FILE": "rows in the files of that name (`FILE.json`, and `FILE.parquet` but for the raw records)",
+}
+
+Emails = Annotated[
+    list[str], typer.Argument(metavar="EMAIL...", help="The people; `-` reads one per line of standard input.")
+]
+Email = Annotated[
+    str, typer.Argument(metavar="EMAIL", help="The person; `-` asks for it, or reads a line of standard input.")
+]
+LandingDir = Annotated[
+    Path | None,
+    typer.Option(
+        "--landing", metavar="DIR", help="The landing folder; by default that of stedi.toml, else of the last run."
+    ),
+]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command and its subcommands."""
+    group = typer.Typer(rich_markup_mode=None)
+    finding = examples("stedi subject find ana@example.org", "stedi subject find - --json < emails.txt | jq .rows")
+    exporting = examples("stedi subject export ana@example.org --output ana", "stedi subject export - --output ana")
+    group.callback(epilog=finding)(subject)
+    group.command("find", short_help="Say where people are.", epilog=finding)(find)
+    group.command("export", short_help="Write all that is held about a person.", epilog=exporting)(export)
+    app.add_typer(group, name="subject", short_help="A person's data: find it, hand it over.")
+
+
+def subject() -> None:
+    """A person's data: find it, hand it over. An email typed here stays in the history of the shell; with `-` it does not."""
+
+
+def find(
+    emails: Emails,
+    landing: LandingDir = None,
+    lakehouse: LakehouseDir = None,
+    as_json: AsJson = False,
+) -> None:
+    """Say where people are: landing files, every table, the quarantine's text, and earlier runs that can still be read.
+
+    Records of a device count where a session of it is, or was in a run that can still be read, assigned to the person. Nothing
+    personal is printed; `stedi subject export` hands over the data itself. Somebody nobody knows is an answer, not an error.
+    """
+    lake = opened(lakehouse)
+    with progress(as_json=as_json) as report:
+        found = lake.find_subjects(asked(emails), landing, progress=report)
+    facts = {
+        "lakehouse": str(lake.folder),
+        "people": found.people,
+        "known": found.known,
+        "run": found.run,
+        "landing": found.landing,
+        "files": [{"file": path, "records": records} for path, records in found.files.items()],
+        "rows": found.rows,
+        "earlier": [{"run": run, "rows": rows} for run, rows in found.earlier.items()],
+    }
+    who = counted(found.people, "person") if found.people == 1 else f"{found.people:,} people"
+    if not found.known:
+        emit(facts, f"nothing is held about {who}, as of run {found.run}", as_json=as_json)
+        return
+    total = counted(sum(found.files.values()), "record")
+    text: list[Grid | str] = [
+        f"{who}: {total} in the landing files, {sum(found.rows.values()):,} rows in the tables as of run {found.run}",
+        Grid(("table", ">rows"), list(found.rows.items()), "Rows that are there because of them"),
+    ]
+    if found.files:
+        text.append(Grid(("landing file", ">records"), list(found.files.items()), f"In {found.landing}", records=True))
+    if found.earlier:
+        text.append(Grid((">run", ">rows"), list(found.earlier.items()), "Earlier runs that can still be read"))
+    emit(facts, *text, as_json=as_json)
+
+
+def export(
+    email: Email,
+    output: Annotated[Path, typer.Option(metavar="DIR", help="Folder for the files; new, or empty.")],
+    landing: LandingDir = None,
+    lakehouse: LakehouseDir = None,
+    as_json: AsJson = False,
+) -> None:
+    """Write all that is held about a person: their rows of every table as JSON and Parquet, their raw records, and a README.
+
+    Only the owner of the files can read them. Whoever else a row names is left out.
+    """
+    lake = opened(lakehouse)
+    with progress(as_json=as_json) as report:
+        rows = lake.export_subject(asked([email], most=1)[0], output, landing, progress=report)
+    facts = {"lakehouse": str(lake.folder), "output": str(output), "rows": rows}
+    emit(facts, Grid(("file", ">rows"), list(rows.items()), f"Written to {output}"), as_json=as_json)
+    if not rows and not as_json:
+        note("note: nothing is held about this person: the README stands alone")
+
+
+def asked(emails: list[str], most: int | None = None) -> list[str]:
+    """The emails of a request; `-` stands for lines of standard input."""
+    if emails == ["-"]:
+        emails = [typer.prompt("email", err=True)] if sys.stdin.isatty() else sys.stdin.readlines()[:most]
+    found = [email.strip() for email in emails if email.strip()]
+    if not found:
+        raise typer.BadParameter("an email is needed: EMAIL, or lines of standard input with -")
+    return found

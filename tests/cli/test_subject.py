@@ -1,0 +1,103 @@
+"""`stedi subject`."""
+
+from __future__ import annotations
+
+import io
+import json
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+
+from stedi.cli.subject import FIELDS_OF_EXPORT, FIELDS_OF_FIND
+
+
+def test_find_counts_every_place(cli, undocumented, small_lake: Path) -> None:
+    facts = cli("subject", "find", " ANA@example.org", "--lakehouse", small_lake, "--json").facts
+    assert undocumented(facts, FIELDS_OF_FIND) == set()
+    assert (facts["people"], facts["known"], facts["run"], facts["earlier"]) == (1, True, 1, [])
+    assert {Path(found["file"]).parts[-3]: found["records"] for found in facts["files"]} == {
+        "customer": 1,
+        "accelerometer": 6,  # one of them is broken
+        "step_trainer": 5,
+    }
+    assert facts["rows"] == {
+        "customer_landing": 1,
+        "accelerometer_landing": 5,
+        "step_trainer_landing": 5,
+        "quarantine": 1,
+        "customer_trusted": 1,
+        "consent_history": 1,
+        "accelerometer_trusted": 5,
+        "session_evidence": 1,
+        "device_sessions": 1,
+        "customers_curated": 1,
+        "step_trainer_trusted": 5,
+        "machine_learning_curated": 5,
+    }
+
+
+def test_find_prints_nothing_personal(cli, small_lake: Path) -> None:
+    said = cli("subject", "find", "bo@example.org", "--lakehouse", small_lake)
+    assert said.code == 0
+    assert said.out.startswith("1 person: 11 records in the landing files, ")
+    for value in ("bo@", "Bo", "device-b", "5550100"):
+        assert value not in said.out + said.err
+
+
+def test_somebody_who_is_but_named_in_the_quarantine(cli, small_lake: Path) -> None:
+    facts = cli("subject", "find", "fay@example.org", "--lakehouse", small_lake, "--json").facts
+    assert facts["rows"]["quarantine"] == sum(facts["rows"].values()) == 1
+    assert [found["records"] for found in facts["files"]] == [1]
+
+
+def test_nobody_and_many(cli, monkeypatch, small_lake: Path) -> None:
+    said = cli("subject", "find", "nobody@example.org", "--lakehouse", small_lake)
+    assert (said.code, said.out) == (0, "nothing is held about 1 person, as of run 1\n")
+    monkeypatch.setattr("sys.stdin", io.StringIO("ana@example.org\n\nbo@example.org\nANA@example.org\n"))
+    facts = cli("subject", "find", "-", "--lakehouse", small_lake, "--json").facts
+    assert (facts["people"], facts["rows"]["customer_landing"], facts["rows"]["step_trainer_landing"]) == (2, 2, 10)
+    monkeypatch.setattr("sys.stdin", io.StringIO("\n"))
+    assert cli("subject", "find", "-", "--lakehouse", small_lake).code == 2
+
+
+def test_find_looks_into_earlier_runs(cli, small_feeds: Path) -> None:
+    cli("run", "--landing", small_feeds)
+    with (small_feeds / "customer/2023/customer.json").open(
+        "w"
+    ) as file:  # ana's device is known from the first run alone
+        file.write(json.dumps({"email": "ana@example.org", "registrationDate": 1, "lastUpdateDate": 1}) + "\n")
+    cli("run", "--landing", small_feeds)
+    facts = cli("subject", "find", "ana@example.org", "--json").facts
+    assert facts["rows"]["device_sessions"] == facts["rows"]["step_trainer_trusted"] == 0
+    assert facts["rows"]["step_trainer_landing"] == 5
+    assert facts["earlier"] == [{"run": 1, "rows": 32}]
+
+
+def test_export_hands_over_everything_and_nobody_else(cli, undocumented, small_lake: Path, tmp_path: Path) -> None:
+    said = cli(
+        "subject", "export", "dee@example.org", "--output", tmp_path / "dee", "--lakehouse", small_lake, "--json"
+    )
+    assert undocumented(said.facts, FIELDS_OF_EXPORT) == set()
+    rows = said.facts["rows"]
+    assert (rows["customer_landing"], rows["accelerometer_landing"], rows["device_sessions"]) == (1, 5, 1)
+    assert rows["raw_records"] == 6
+    found = {path.name: path for path in (tmp_path / "dee").iterdir()}
+    assert found.keys() == {"README.md"} | {f"{name}.json" for name in rows} | {
+        f"{name}.parquet" for name in rows if name != "raw_records"
+    }
+    assert all(path.stat().st_mode & 0o77 == 0 for path in found.values())
+    assert not any(b"eve@" in path.read_bytes() for path in found.values())
+    session = pq.read_table(found["device_sessions.parquet"]).to_pylist()[0]
+    assert (session["status"], session["candidate"], session["rival"]) == ("ambiguous", "dee@example.org", None)
+    raw = [json.loads(line) for line in found["raw_records.json"].read_text().splitlines()]
+    assert json.loads(raw[0]["record"])["email"] == "dee@example.org"
+
+
+@pytest.mark.parametrize("email", ["nobody@example.org"])
+def test_export_of_nobody_and_into_a_folder_in_use(cli, small_lake: Path, tmp_path: Path, email: str) -> None:
+    said = cli("subject", "export", email, "--output", tmp_path / "out", "--lakehouse", small_lake)
+    assert said.code == 0
+    assert "nothing is held about this person" in said.err
+    again = cli("subject", "export", email, "--output", tmp_path / "out", "--lakehouse", small_lake, "--json")
+    assert (again.code, again.error["code"]) == (2, "CONFIG")
