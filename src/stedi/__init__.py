@@ -19,6 +19,7 @@ from stedi.errors import (
     ConfigError,
     DataError,
     EngineError,
+    ErasureError,
     LakehouseError,
     LandingError,
     LockedError,
@@ -30,7 +31,8 @@ from stedi.errors import (
 )
 
 if TYPE_CHECKING:
-    from stedi.lakehouse import Lakehouse, Rows, RunResult, TableInfo, open_lakehouse
+    from stedi.lakehouse import Lakehouse, RunResult, TableInfo, open_lakehouse
+    from stedi.rows import Rows
 
 __version__ = "0.1.0"
 
@@ -39,6 +41,7 @@ __all__ = [
     "ConfigError",
     "DataError",
     "EngineError",
+    "ErasureError",
     "Lakehouse",
     "LakehouseError",
     "LandingError",

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import sys
 import tempfile
-from collections.abc import Callable, Collection, Iterable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -14,10 +14,9 @@ from typing import TYPE_CHECKING, Any
 from stedi.config import Settings, load_settings, with_policy
 from stedi.contracts import FEEDS, Contract, Policy, contracts
 from stedi.errors import ConfigError, NotFoundError
+from stedi.rows import Rows
 
 if TYPE_CHECKING:
-    import pandas
-    import polars
     import pyarrow as pa
 
     from stedi.catalog.published import Published
@@ -26,7 +25,7 @@ if TYPE_CHECKING:
     from stedi.privacy.consent import ConsentExplanation
     from stedi.runs.doctor import Check
     from stedi.runs.plan import Plan
-    from stedi.runs.subject import Findings
+    from stedi.runs.requests import Subjects
 
 #: Called with the name of a step, how much of it is done, and how much there is.
 Progress = Callable[[str, int, int], None]
@@ -60,42 +59,6 @@ class RunResult:
     policy: Policy
     report: dict[str, Any]
     seconds: float
-
-
-class Rows:
-    """Rows of a table or a query, read when they are asked for. Each call reads anew, from the same run."""
-
-    def __init__(self, source: Callable[[], AbstractContextManager[pa.RecordBatchReader]]) -> None:
-        self._source = source
-
-    def reader(self) -> AbstractContextManager[pa.RecordBatchReader]:
-        """The rows as a stream with its schema, in bounded memory; to be used in a `with` block."""
-        return self._source()
-
-    def scan(self, batch: int = 100_000) -> Iterator[pa.RecordBatch]:
-        """The rows in batches of at most `batch`, in bounded memory."""
-        with self._source() as reader:
-            for found in reader:
-                for start in range(0, found.num_rows, batch):
-                    yield found.slice(start, batch)
-
-    def to_arrow(self) -> pa.Table:
-        """All rows as a PyArrow table."""
-        with self._source() as reader:
-            table: pa.Table = reader.read_all()
-            return table
-
-    def to_polars(self) -> polars.DataFrame:
-        """All rows as a Polars frame (needs the extra `polars`)."""
-        import polars
-
-        frame = polars.from_arrow(self.to_arrow())
-        assert isinstance(frame, polars.DataFrame)  # noqa: S101 - a table never becomes a series
-        return frame
-
-    def to_pandas(self) -> pandas.DataFrame:
-        """All rows as a pandas frame (needs the extra `pandas`)."""
-        return self.to_arrow().to_pandas()
 
 
 class Lakehouse:
@@ -146,10 +109,12 @@ class Lakehouse:
             StediError: nothing was published.
         """
         from stedi import clock
+        from stedi.runs.forget import finish_erasure
         from stedi.runs.run import execute_run
 
         settings = with_policy(self._settings, policy)
         start = clock.stopwatch_s()
+        finish_erasure(self._settings, self._landing(landing), progress or (lambda *_: None))
         plan, run = execute_run(
             settings, self._landing(landing), progress or (lambda *_: None), full=full, new_key=new_key
         )
@@ -209,31 +174,12 @@ class Lakehouse:
         with self._engine(TABLES) as (engine, run, _):
             return explain(engine, email, run, self.runs())
 
-    def find_subjects(
-        self, emails: Iterable[str], landing: str | Path | None = None, *, progress: Progress | None = None
-    ) -> Findings:
-        """Where people are: landing files, every table, and earlier runs that can still be read (SPEC 6). Changes nothing.
+    @property
+    def subjects(self) -> Subjects:
+        """The people in it: find them, hand over what is held about them, forget them."""
+        from stedi.runs.requests import Subjects
 
-        Args:
-            emails: of the people; compared trimmed and without case. Somebody nobody knows is an answer, too.
-            landing: the landing area; `landing` of the settings by default, else that of the last run.
-            progress: called with step, done and total.
-        """
-        from stedi.runs.subject import find_subjects
-
-        return find_subjects(self._settings, self._area(landing), list(emails), progress or (lambda *_: None))
-
-    def export_subject(
-        self, email: str, output: str | Path, landing: str | Path | None = None, *, progress: Progress | None = None
-    ) -> dict[str, int]:
-        """Write everything that is held about a person into a new folder: JSON lines, Parquet, and a README (SPEC 6).
-
-        Returns:
-            Number of rows by file.
-        """
-        from stedi.runs.subject import export_subject
-
-        return export_subject(self._settings, self._area(landing), email, Path(output), progress or (lambda *_: None))
+        return Subjects(self._settings)
 
     def runs(self) -> list[Run]:
         """All completed runs, oldest first."""
@@ -288,10 +234,6 @@ class Lakehouse:
             return {name: tables.files(name, snapshots.get(name)) for name in names}
         finally:
             tables.close()
-
-    def _area(self, landing: str | Path | None) -> Path | None:
-        chosen = landing or self._settings.landing
-        return Path(chosen) if chosen else None
 
     def _landing(self, landing: str | Path | None) -> Path:
         chosen = landing or self._settings.landing

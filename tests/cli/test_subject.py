@@ -9,7 +9,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from stedi.cli.subject import FIELDS_OF_EXPORT, FIELDS_OF_FIND
+from stedi.cli.subject import FIELDS_OF_EXPORT, FIELDS_OF_FIND, FIELDS_OF_FORGET
 
 
 def test_find_counts_every_place(cli, undocumented, small_lake: Path) -> None:
@@ -101,3 +101,22 @@ def test_export_of_nobody_and_into_a_folder_in_use(cli, small_lake: Path, tmp_pa
     assert "nothing is held about this person" in said.err
     again = cli("subject", "export", email, "--output", tmp_path / "out", "--lakehouse", small_lake, "--json")
     assert (again.code, again.error["code"]) == (2, "CONFIG")
+
+
+def test_forget(cli, undocumented, small_feeds: Path) -> None:
+    cli("run", "--landing", small_feeds)
+    would = cli("subject", "forget", "ana@example.org", "--dry-run", "--json").facts
+    facts = cli("subject", "forget", "ana@example.org", "--json").facts
+    assert undocumented(facts, FIELDS_OF_FORGET) == set()
+    assert (facts["people"], facts["known"], facts["run"]) == (1, True, 2)
+    assert facts["rows"] == would["rows"]
+    assert facts["files"] == would["files"]
+    said = cli("subject", "forget", "ana@example.org")
+    assert (said.code, said.out) == (0, "nothing is held about 1 person: nothing was changed\n")
+    said = cli("subject", "forget", "bo@example.org", "fay@example.org")
+    assert said.out.startswith("2 people: 12 records taken out of 3 landing files, ")
+    assert "bo@" not in said.out + said.err
+    earlier = cli("tables", "--as-of", 1, "--json")
+    assert earlier.code == 0  # what was published is known, but for its rows
+    said = cli("show", "customer_landing", "--as-of", 1, "--json")
+    assert (said.code, said.error["code"]) == (4, "LAKEHOUSE")

@@ -29,6 +29,7 @@ COMMANDS = {
     "stedi consent explain": ["consent", "explain", "bobby.lincoln77@test.com"],
     "stedi subject find": ["subject", "find", "bobby.lincoln77@test.com"],
     "stedi subject export": ["subject", "export", "bobby.lincoln77@test.com", "--output", "out"],
+    "stedi subject forget": ["subject", "forget", "bobby.lincoln77@test.com"],
     "stedi doctor": ["doctor"],
 }
 #: Lists and objects that are empty here.
@@ -41,6 +42,8 @@ EMPTY_HERE = {
     "plan.new[]",
     "earlier[].run",
     "earlier[].rows",
+    "report.suppressed.FEED",
+    "runs[].report.suppressed.FEED",
 }
 
 

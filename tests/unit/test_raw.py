@@ -12,7 +12,7 @@ from stedi.ingest.discover import LandingFile
 from stedi.ingest.raw import cut, prepare, put, remove_temporary
 from stedi.privacy.subjects import Subjects
 
-ANN = Subjects(["Ann@test.com"], [("d1", 5), ("d1", 6)], ["d1"])
+ANN = Subjects(["Ann@test.com"], [("d1", 5, 6)])
 
 
 def without(path: Path, feed: str, content: bytes, subjects: Subjects = ANN) -> tuple[bytes, int]:
@@ -33,6 +33,7 @@ def without(path: Path, feed: str, content: bytes, subjects: Subjects = ANN) -> 
         (b'{"user":"bo","coach":"ann@test.com"}\n', None, 0),
         (b'{"user":"bo"}{"user":"ann@test.com", "tim', b'{"user":"bo"}', 1),
         (b'\xff\xfe broken "ann@test.com"\n{"user":"bo"}\n', b'\n{"user":"bo"}\n', 1),
+        (b'{"user":"\xff\xfeAnn@test.com"}\n{"user":"bo"}\n', b'\n{"user":"bo"}\n', 1),
         (b'{\n "user": "ann@test.com",\n "x": 1\n}\n{"user":"bo"}\n', b'\n\n\n\n{"user":"bo"}\n', 1),
         (b'{\n "user": "bo",\n "x": 1\n}\n{"user":"ann@test.com"}', b'{\n "user": "bo",\n "x": 1\n}\n', 1),
         (b'[{"user":"ann@test.com"},\n{"user":"bo"}]', b'[null,\n{"user":"bo"}]', 1),

@@ -61,7 +61,7 @@ def build_app() -> typer.Typer:
         context_settings=settings,
     )
     app.callback(
-        epilog="Exit codes: 0 done, 1 `stedi doctor` found a problem, 2 usage, 3 to 12 see docs/reference/errors.md."
+        epilog="Exit codes: 0 done, 1 `stedi doctor` found a problem, 2 usage, 3 to 13 see docs/reference/errors.md."
     )(_stedi)
     for command in COMMANDS:
         command.register(app)

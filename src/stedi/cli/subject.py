@@ -1,4 +1,4 @@
-"""`stedi subject`: a person's data. Find it, hand it over."""
+"""`stedi subject`: a person's data. Find it, hand it over, forget it."""
 
 from __future__ import annotations
 
@@ -30,6 +30,17 @@ FIELDS_OF_EXPORT = {
     "output": "folder of the export",
     "rows.FILE": "rows in the files of that name (`FILE.json`, and `FILE.parquet` but for the raw records)",
 }
+FIELDS_OF_FORGET = {
+    "lakehouse": "folder of the lakehouse",
+    "people": "number of people that were asked for",
+    "known": "whether anything was held about any of them",
+    "run": "number of the run that took their rows out; null where the tables held none",
+    "rows.TABLE": "rows that were taken out of the table",
+    "files[].file": "landing file that held records of theirs",
+    "files[].records": "how many were taken out",
+    "expired": "snapshots that were let go: earlier runs can no longer be read",
+    "deleted": "files of the lakehouse that were deleted",
+}
 
 Emails = Annotated[
     list[str], typer.Argument(metavar="EMAIL...", help="The people; `-` reads one per line of standard input.")
@@ -50,14 +61,16 @@ def register(app: typer.Typer) -> None:
     group = typer.Typer(rich_markup_mode=None)
     finding = examples("stedi subject find ana@example.org", "stedi subject find - --json < emails.txt | jq .rows")
     exporting = examples("stedi subject export ana@example.org --output ana", "stedi subject export - --output ana")
+    forgetting = examples("stedi subject forget ana@example.org", "stedi subject forget - --json < emails.txt")
     group.callback(epilog=finding)(subject)
     group.command("find", short_help="Say where people are.", epilog=finding)(find)
     group.command("export", short_help="Write all that is held about a person.", epilog=exporting)(export)
-    app.add_typer(group, name="subject", short_help="A person's data: find it, hand it over.")
+    group.command("forget", short_help="Erase people, and keep them out.", epilog=forgetting)(forget)
+    app.add_typer(group, name="subject", short_help="A person's data: find it, hand it over, forget it.")
 
 
 def subject() -> None:
-    """A person's data: find it, hand it over. An email typed here stays in the history of the shell; with `-` it does not."""
+    """A person's data: find it, hand it over, forget it. An email typed here stays in the history of the shell; with `-` it does not."""
 
 
 def find(
@@ -73,7 +86,7 @@ def find(
     """
     lake = opened(lakehouse)
     with progress(as_json=as_json) as report:
-        found = lake.find_subjects(asked(emails), landing, progress=report)
+        found = lake.subjects.find(asked(emails), landing, progress=report)
     facts = {
         "lakehouse": str(lake.folder),
         "people": found.people,
@@ -113,11 +126,53 @@ def export(
     """
     lake = opened(lakehouse)
     with progress(as_json=as_json) as report:
-        rows = lake.export_subject(asked([email], most=1)[0], output, landing, progress=report)
+        rows = lake.subjects.export(asked([email], most=1)[0], output, landing, progress=report)
     facts = {"lakehouse": str(lake.folder), "output": str(output), "rows": rows}
     emit(facts, Grid(("file", ">rows"), list(rows.items()), f"Written to {output}"), as_json=as_json)
     if not rows and not as_json:
         note("note: nothing is held about this person: the README stands alone")
+
+
+def forget(
+    emails: Emails,
+    landing: LandingDir = None,
+    lakehouse: LakehouseDir = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be erased, and change nothing.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Erase people: from the landing files, every table, and every earlier state. Their records stay out from now on.
+
+    Landing files are replaced by ones without their records; all other bytes stay. Earlier runs can no longer be read, by anybody.
+    Stopped half-way, the next `stedi run` completes it. A registration after the erasure is a new person, and comes in.
+    """
+    if dry_run:
+        find(emails, landing, lakehouse, as_json)
+        return
+    lake = opened(lakehouse)
+    with progress(as_json=as_json) as report:
+        done = lake.subjects.forget(asked(emails), landing, progress=report)
+    facts = {
+        "lakehouse": str(lake.folder),
+        "people": done.people,
+        "known": done.known,
+        "run": done.run,
+        "rows": done.rows,
+        "files": [{"file": path, "records": records} for path, records in done.files.items()],
+        "expired": done.expired,
+        "deleted": done.deleted,
+    }
+    who = "1 person" if done.people == 1 else f"{done.people:,} people"
+    if not done.known:
+        emit(facts, f"nothing is held about {who}: nothing was changed", as_json=as_json)
+        return
+    files, rows = counted(sum(done.files.values()), "record"), counted(sum(done.rows.values()), "row")
+    emit(
+        facts,
+        f"{who}: {files} taken out of {counted(len(done.files), 'landing file')}, {rows} out of the tables",
+        Grid(("table", ">rows"), list(done.rows.items()), "Rows that were taken out"),
+        f"{counted(done.expired, 'earlier snapshot')} and {counted(done.deleted, 'file')} are gone",
+        as_json=as_json,
+    )
 
 
 def asked(emails: list[str], most: int | None = None) -> list[str]:

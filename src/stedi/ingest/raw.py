@@ -189,8 +189,11 @@ def _without_parts(line: str, theirs: Theirs) -> tuple[str, int]:
 
 
 def _parts(line: str) -> Iterator[tuple[int, int]]:
-    """The objects of a line from the left, and what is left once something is none."""
+    """The objects of a line from the left, and what is left once something is none. A line that is not UTF-8 is not cut."""
     at = 0
+    if not line.isascii() and any("\udc80" <= letter <= "\udcff" for letter in line):
+        yield 0, len(line)
+        return
     while True:
         while at < len(line) and line[at] in "\ufeff,[]" + _BLANK:
             at += 1

@@ -57,9 +57,10 @@ def _cut_array(engine: Engine, file: LandingFile, contract: Contract) -> bool:
     try:
         engine.keep(
             "pieces",
-            "SELECT row_number() OVER () AS line, CAST(json AS VARCHAR) AS object,"
+            # An element `null` is where a record was taken out: it keeps the place, and is no record (`ingest.raw`).
+            "SELECT * FROM (SELECT row_number() OVER () AS line, CAST(json AS VARCHAR) AS object,"
             " CAST(NULL AS VARCHAR) AS broken, CAST(NULL AS VARCHAR) AS raw"
-            f" FROM {elements}",
+            f" FROM {elements}) WHERE object <> 'null'",
         )
     except DataError:
         return False

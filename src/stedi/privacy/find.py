@@ -21,7 +21,7 @@ from stedi.privacy.pseudonyms import pseudonym
 
 if TYPE_CHECKING:
     from stedi.engines.base import Engine
-    from stedi.privacy.subjects import Subjects
+    from stedi.privacy.subjects import Subjects, Window
 
 
 def _is_theirs(expression: str, column: str = "customer") -> str:
@@ -93,11 +93,9 @@ def use_sessions(engine: Engine, now: Sequence[str], ever: Sequence[str], policy
     )
 
 
-def readings(engine: Engine) -> list[tuple[str, int]]:
-    """The readings of their devices. `step_trainer_landing` must be a relation."""
-    found = engine.query(
-        f'SELECT DISTINCT t."serialNumber", t."sensorReadingTime" FROM step_trainer_landing AS t WHERE {READINGS}'
-    )
+def windows(engine: Engine, relation: str) -> list[Window]:
+    """The sessions in `subject_windows` or `other_windows`."""
+    found = engine.query(f'SELECT "serialNumber", "sessionStart", "sessionEnd" FROM {relation}')
     return list(zip(*found.to_pydict().values(), strict=True))
 
 

@@ -16,8 +16,10 @@ import pyarrow.compute as pc
 
 from stedi.contracts import NAMES_CUSTOMER
 
+#: A session: serial number of the device, first and last instant in ms.
+Window = tuple[str, int, int]
 #: What a text is made of, once its escapes are undone.
-_WORD = re.compile(r"""[^\s"'<>,;:()\[\]{}|/=\\\x00-\x1f]+""")
+_WORD = re.compile(r"""[^\s"'<>,;:()\[\]{}|/=\\\x00-\x1f\udc80-\udcff]+""")
 _ESCAPE = re.compile(r"\\(u[0-9a-fA-F]{4}|x[0-9a-fA-F]{2}|.)", re.DOTALL)
 _CONTROL = {"n": "\n", "t": "\t", "r": "\r", "b": "\b", "f": "\f"}
 
@@ -42,18 +44,22 @@ class Subjects:
 
     Args:
         emails: of each, as somebody typed them.
-        readings: readings of their devices: serial number, instant in ms.
+        windows: their sessions: serial number, first and last instant in ms.
+        others: sessions that are somebody else's; what falls into them is not theirs.
         devices: serial numbers of devices that nobody else used.
     """
 
     def __init__(
-        self, emails: Iterable[str], readings: Iterable[tuple[str, int]] = (), devices: Iterable[str] = ()
+        self,
+        emails: Iterable[str],
+        windows: Iterable[Window] = (),
+        others: Iterable[Window] = (),
+        devices: Iterable[str] = (),
     ) -> None:
         self.customers = frozenset(customer(email) for email in emails) - {""}
-        self.readings = frozenset(readings)
         self.devices = frozenset(devices)
+        self._windows, self._others = _by_device(windows), _by_device(others)
         self._odd = {name for name in self.customers if words(name) != {name}}
-        self._serials = {serial for serial, _ in self.readings}
 
     def named_in(self, text: str) -> bool:
         """Whether a text names one of them, or a device that they alone used."""
@@ -67,19 +73,35 @@ class Subjects:
         fields = _fields(text)
         if feed == "step_trainer":
             reading = _reading(fields)
-            return reading in self.readings if reading else self.named_in(text)
+            return self._own_reading(*reading) if reading else self.named_in(text)
         names = [value for key, value in fields if key.lower() == NAMES_CUSTOMER[feed] and isinstance(value, str)]
         return any(customer(name) in self.customers for name in names) if names else self.named_in(text)
 
+    def _own_reading(self, device: str, instant: int) -> bool:
+        if any(start <= instant <= end for start, end in self._others.get(device, ())):
+            return False
+        return device in self.devices or any(start <= instant <= end for start, end in self._windows.get(device, ()))
+
     def hits(self, texts: Sequence[bytes]) -> list[bool]:
         """Which texts may hold something of theirs: a fast look before a slow one. What is escaped or not ASCII may be anything."""
-        known = [re.escape(word) for word in sorted(self.customers | self._serials | self.devices) if word.isascii()]
+        known = [
+            re.escape(word) for word in sorted(self.customers | self._windows.keys() | self.devices) if word.isascii()
+        ]
         pattern = "|".join([*known, r"\\", r"[^\x00-\x7f]"])
         found = pc.match_substring_regex(pa.array(texts, pa.large_binary()), pattern, ignore_case=True)
         return [bool(hit) for hit in found.to_pylist()]
 
 
+def _by_device(windows: Iterable[Window]) -> dict[str, list[tuple[int, int]]]:
+    found: dict[str, list[tuple[int, int]]] = {}
+    for device, start, end in windows:
+        found.setdefault(device, []).append((start, end))
+    return found
+
+
 def _fields(text: str) -> list[tuple[str, Any]]:
+    if not text.isascii() and any("\udc80" <= letter <= "\udcff" for letter in text):
+        return []  # not UTF-8: nobody reads it
     try:
         found = json.loads(text, strict=False, object_pairs_hook=list)
     except (ValueError, RecursionError):
@@ -100,6 +122,8 @@ def _reading(fields: list[tuple[str, Any]]) -> tuple[str, int] | None:
 
 def _unescaped(found: re.Match[str]) -> str:
     code = found[1]
-    if code[0] in "ux" and len(code) > 1:
+    if code[0] == "x" and len(code) > 1:  # of a line that is not UTF-8: such a byte is no part of a word
+        return chr(int(code[1:], 16)) if code[1] < "8" else " "
+    if code[0] == "u" and len(code) > 1:
         return chr(int(code[1:], 16))
     return _CONTROL.get(code, code)

@@ -70,8 +70,10 @@ class Books:
         asked = Subjects(emails)
         find.use_subjects(engine, asked.customers, check_key(settings.key_file, self.run.report["keyId"]))
         self._use(self.run)
-        find.use_sessions(engine, self._files(self.run, "device_sessions"), self._sessions_ever(), self.run.policy)
-        self.subjects = Subjects(emails, find.readings(engine), find.devices(engine))
+        find.use_sessions(engine, self._files(self.run, "device_sessions"), self.sessions_ever(), self.run.policy)
+        self.windows = find.windows(engine, "subject_windows")
+        others = find.windows(engine, "other_windows")
+        self.subjects = Subjects(emails, self.windows, others, find.devices(engine))
         self._use_quarantine(self.run)
 
     def rows(self) -> dict[str, int]:
@@ -126,7 +128,8 @@ class Books:
     def _files(self, run: Run, name: str) -> list[str]:
         return self._tables.files(name, run.snapshots.get(name))
 
-    def _sessions_ever(self) -> Sequence[str]:
+    def sessions_ever(self) -> Sequence[str]:
+        """Data files of `device_sessions` of all runs that can still be read."""
         found = set()
         for run in self.runs:
             try:
