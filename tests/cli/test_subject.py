@@ -9,7 +9,8 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from stedi.cli.subject import FIELDS_OF_EXPORT, FIELDS_OF_FIND, FIELDS_OF_FORGET
+from stedi.cli.hold import FIELDS
+from stedi.cli.subject import FIELDS_OF_EXPORT, FIELDS_OF_FIND, FIELDS_OF_FORGET, FIELDS_OF_VERIFY
 
 
 def test_find_counts_every_place(cli, undocumented, small_lake: Path) -> None:
@@ -111,7 +112,10 @@ def test_forget(cli, undocumented, small_feeds: Path) -> None:
     assert (facts["people"], facts["known"], facts["run"]) == (1, True, 2)
     assert facts["rows"] == would["rows"]
     assert facts["files"] == would["files"]
-    said = cli("subject", "forget", "ana@example.org")
+    again = cli("subject", "forget", "ana@example.org")
+    assert again.out.startswith("nothing is held about 1 person: nothing was changed\n")
+    assert "nothing of them is left" in again.out  # proven anew
+    said = cli("subject", "forget", "nobody@example.org")
     assert (said.code, said.out) == (0, "nothing is held about 1 person: nothing was changed\n")
     said = cli("subject", "forget", "bo@example.org", "fay@example.org")
     assert said.out.startswith("2 people: 12 records taken out of 3 landing files, ")
@@ -120,3 +124,31 @@ def test_forget(cli, undocumented, small_feeds: Path) -> None:
     assert earlier.code == 0  # what was published is known, but for its rows
     said = cli("show", "customer_landing", "--as-of", 1, "--json")
     assert (said.code, said.error["code"]) == (4, "LAKEHOUSE")
+
+
+def test_verify(cli, undocumented, small_feeds: Path, tmp_path: Path) -> None:
+    cli("run", "--landing", small_feeds)
+    cli("subject", "forget", "ana@example.org", "--certificate", tmp_path / "c.json")
+    facts = cli("subject", "verify", tmp_path / "c.json", "ana@example.org", "--json").facts
+    assert undocumented(facts, FIELDS_OF_VERIFY) == set()
+    assert (facts["holds"], facts["ours"], facts["searchedAgain"], facts["found"]) == (True, True, True, [])
+    late = {"email": "ana@example.org", "registrationDate": 4_000_000_000_000, "lastUpdateDate": 4_000_000_000_000}
+    (small_feeds / "customer/late.json").write_text(json.dumps(late))
+    cli("run", "--landing", small_feeds)
+    said = cli("subject", "verify", tmp_path / "c.json")
+    assert said.code == 1
+    assert said.out.startswith("the claim does not hold: ")
+
+
+def test_hold(cli, undocumented, small_feeds: Path) -> None:
+    cli("run", "--landing", small_feeds)
+    facts = cli("hold", "ana@example.org", "--reason", "court order 17", "--json").facts
+    assert undocumented(facts, FIELDS) == set()
+    assert (facts["held"], facts["changed"]) == (True, True)
+    said = cli("subject", "forget", "ana@example.org", "--json")
+    assert (said.code, said.error["code"]) == (13, "ERASURE")
+    assert "court order 17" in (said.error["message"] or "")
+    assert cli("hold", "ana@example.org").code == 2
+    assert cli("hold", "ana@example.org", "--release").out == "the hold is lifted\n"
+    assert cli("hold", "ana@example.org", "--release").out == "this person is under no hold\n"
+    assert cli("subject", "forget", "ana@example.org").code == 0

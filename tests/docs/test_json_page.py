@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -15,6 +16,7 @@ from docs.snippets import REPOSITORY
 from stedi.simulate import SimulationOptions, simulate
 
 REFERENCE = REPOSITORY / "docs" / "reference"
+GONE = "nobody.who.was@example.org"
 #: Command of the page -> what is run, in a folder with feeds and a lakehouse of them.
 COMMANDS = {
     "stedi simulate": ["simulate", "more", "--customers", "3"],
@@ -30,6 +32,8 @@ COMMANDS = {
     "stedi subject find": ["subject", "find", "bobby.lincoln77@test.com"],
     "stedi subject export": ["subject", "export", "bobby.lincoln77@test.com", "--output", "out"],
     "stedi subject forget": ["subject", "forget", "bobby.lincoln77@test.com"],
+    "stedi subject verify": ["subject", "verify", "gone.json", GONE],
+    "stedi hold": ["hold", "nobody@example.org", "--reason", "a court order"],
     "stedi doctor": ["doctor"],
 }
 #: Lists and objects that are empty here.
@@ -42,6 +46,7 @@ EMPTY_HERE = {
     "plan.new[]",
     "earlier[].run",
     "earlier[].rows",
+    "found[]",
     "report.suppressed.FEED",
     "runs[].report.suppressed.FEED",
 }
@@ -56,7 +61,10 @@ def stedi(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     made = tmp_path_factory.mktemp("json")
     simulate(made / "feeds", SimulationOptions(customers=120, seed=3))
+    shutil.rmtree(made / "feeds" / "truth")  # it names everybody, and is no landing file: no erasure could be proven
+    (made / "feeds" / "customer" / "gone.json").write_text(json.dumps({"email": GONE}) + "\n", "utf-8")
     assert stedi(made, "run", "--landing", "feeds").returncode == 0
+    assert stedi(made, "subject", "forget", GONE, "--certificate", "gone.json").returncode == 0
     return made
 
 

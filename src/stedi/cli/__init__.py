@@ -18,6 +18,7 @@ from stedi.cli import (
     devices,
     doctor,
     failures,
+    hold,
     interrupts,
     quarantine,
     query,
@@ -30,7 +31,7 @@ from stedi.cli import (
 )
 
 #: Commands in the order of `stedi --help`: the way from nothing to a training table, then what helps on it.
-COMMANDS = (simulate, run, tables, show, query, runs, quarantine, devices, consent, subject, doctor)
+COMMANDS = (simulate, run, tables, show, query, runs, quarantine, devices, consent, subject, hold, doctor)
 
 
 def _print_version(asked: bool) -> None:

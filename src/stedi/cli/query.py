@@ -20,7 +20,8 @@ from stedi.errors import ConfigError
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from stedi.lakehouse import Lakehouse, Rows
+    from stedi.lakehouse import Lakehouse
+    from stedi.rows import Rows
 
 Format = Literal["table", "csv", "json", "parquet"]
 

@@ -40,6 +40,22 @@ FIELDS_OF_FORGET = {
     "files[].records": "how many were taken out",
     "expired": "snapshots that were let go: earlier runs can no longer be read",
     "deleted": "files of the lakehouse that were deleted",
+    "searched": "files whose every byte was searched for them afterwards",
+    "certificate": "the file that says so, signed; null where there was nothing to prove",
+}
+FIELDS_OF_VERIFY = {
+    "certificate": "the certificate",
+    "holds": "whether its claim holds today, as far as was looked",
+    "at": "when it was issued (ISO 8601, UTC)",
+    "people": "number of people that it is about",
+    "publicKey": "the Ed25519 key that it was signed with, hexadecimal",
+    "ours": "whether that is the key of this lakehouse",
+    "files": "number of files that were searched then",
+    "changed": "those of them that hold something else by now; a run writes anew what it changes",
+    "gone": "those of them that are gone by now",
+    "knownAgain": "people whom the tables know: they registered anew, or the claim holds no more",
+    "searchedAgain": "whether every byte was searched again, which takes the emails",
+    "found[]": "files that name them today",
 }
 
 Emails = Annotated[
@@ -61,12 +77,16 @@ def register(app: typer.Typer) -> None:
     group = typer.Typer(rich_markup_mode=None)
     finding = examples("stedi subject find ana@example.org", "stedi subject find - --json < emails.txt | jq .rows")
     exporting = examples("stedi subject export ana@example.org --output ana", "stedi subject export - --output ana")
-    forgetting = examples("stedi subject forget ana@example.org", "stedi subject forget - --json < emails.txt")
+    forgetting = examples(
+        "stedi subject forget ana@example.org", "stedi subject forget - --reason 'request of 1 May' < emails.txt"
+    )
+    verifying = examples("stedi subject verify lakehouse.erased-20260101T000000000000.json ana@example.org")
     group.callback(epilog=finding)(subject)
     group.command("find", short_help="Say where people are.", epilog=finding)(find)
     group.command("export", short_help="Write all that is held about a person.", epilog=exporting)(export)
     group.command("forget", short_help="Erase people, and keep them out.", epilog=forgetting)(forget)
-    app.add_typer(group, name="subject", short_help="A person's data: find it, hand it over, forget it.")
+    group.command("verify", short_help="Check the certificate of an erasure.", epilog=verifying)(verify)
+    app.add_typer(group, name="subject", short_help="A person's data: find it, hand it over, forget it, prove it.")
 
 
 def subject() -> None:
@@ -137,6 +157,13 @@ def forget(
     emails: Emails,
     landing: LandingDir = None,
     lakehouse: LakehouseDir = None,
+    reason: Annotated[
+        str | None, typer.Option(metavar="TEXT", help="Why; it stands in the certificate, and must not name them.")
+    ] = None,
+    certificate: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="File for the certificate; a new one beside the pseudonym key by default."),
+    ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be erased, and change nothing.")] = False,
     as_json: AsJson = False,
 ) -> None:
@@ -150,7 +177,7 @@ def forget(
         return
     lake = opened(lakehouse)
     with progress(as_json=as_json) as report:
-        done = lake.subjects.forget(asked(emails), landing, progress=report)
+        done = lake.subjects.forget(asked(emails), landing, reason=reason, certificate=certificate, progress=report)
     facts = {
         "lakehouse": str(lake.folder),
         "people": done.people,
@@ -160,10 +187,14 @@ def forget(
         "files": [{"file": path, "records": records} for path, records in done.files.items()],
         "expired": done.expired,
         "deleted": done.deleted,
+        "searched": done.searched,
+        "certificate": done.certificate,
     }
     who = "1 person" if done.people == 1 else f"{done.people:,} people"
+    proof = f"{counted(done.searched, 'file')} searched, nothing of them is left: {done.certificate}"
     if not done.known:
-        emit(facts, f"nothing is held about {who}: nothing was changed", as_json=as_json)
+        nothing = f"nothing is held about {who}: nothing was changed"
+        emit(facts, nothing, *([proof] if done.certificate else []), as_json=as_json)
         return
     files, rows = counted(sum(done.files.values()), "record"), counted(sum(done.rows.values()), "row")
     emit(
@@ -171,8 +202,56 @@ def forget(
         f"{who}: {files} taken out of {counted(len(done.files), 'landing file')}, {rows} out of the tables",
         Grid(("table", ">rows"), list(done.rows.items()), "Rows that were taken out"),
         f"{counted(done.expired, 'earlier snapshot')} and {counted(done.deleted, 'file')} are gone",
+        proof,
         as_json=as_json,
     )
+
+
+def verify(
+    certificate: Annotated[Path, typer.Argument(metavar="CERTIFICATE", help="A file that an erasure wrote.")],
+    emails: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[EMAIL...]", help="The people, to search every byte anew; `-` reads standard input."),
+    ] = None,
+    lakehouse: LakehouseDir = None,
+    as_json: AsJson = False,
+) -> None:
+    """Check the certificate of an erasure: its signature, the files that were searched, and whether the people are known again.
+
+    With their emails, every byte is searched anew. Exits with 1 where the claim does not hold today.
+    """
+    lake = opened(lakehouse)
+    with progress(as_json=as_json) as report:
+        found = lake.subjects.verify(certificate, asked(emails) if emails else [], progress=report)
+    facts = {
+        "certificate": str(certificate),
+        "holds": found.holds,
+        "at": found.at,
+        "people": found.people,
+        "publicKey": found.public_key,
+        "ours": found.ours,
+        "files": found.files,
+        "changed": len(found.changed),
+        "gone": len(found.gone),
+        "knownAgain": found.known_again,
+        "searchedAgain": found.found is not None,
+        "found": list(found.found or ()),
+    }
+    told = "not searched again: give the emails for that" if found.found is None else f"{len(found.found)} files"
+    looks = [
+        ("signed by", "this lakehouse" if found.ours else "somebody else"),
+        ("files searched then", found.files),
+        ("changed since", len(found.changed)),
+        ("gone since", len(found.gone)),
+        ("people known again", found.known_again),
+        ("files that name them today", told),
+    ]
+    verdict = "the claim holds" if found.holds else "the claim does not hold"
+    emit(
+        facts, f"{verdict}: issued {found.at}, about {found.people:,}", Grid(("look", "found"), looks), as_json=as_json
+    )
+    if not found.holds:
+        raise typer.Exit(1)
 
 
 def asked(emails: list[str], most: int | None = None) -> list[str]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import pyarrow as pa
@@ -81,6 +81,15 @@ class Subjects:
         if any(start <= instant <= end for start, end in self._others.get(device, ())):
             return False
         return device in self.devices or any(start <= instant <= end for start, end in self._windows.get(device, ()))
+
+    def identifiers(self, pseudonym: Callable[[str, str], str]) -> tuple[set[str], dict[str, int]]:
+        """What stands for them alone, in lower case: emails, devices, and pseudonyms; and how many of each there are."""
+        starts = {(device, start) for device, windows in self._windows.items() for start, _ in windows}
+        pseudonyms = {pseudonym("subject", name) for name in self.customers}
+        pseudonyms |= {pseudonym("device", device) for device in self.devices}
+        pseudonyms |= {pseudonym("session", f"{device}:{start}") for device, start in starts}
+        counts = {"emails": len(self.customers), "devices": len(self.devices), "pseudonyms": len(pseudonyms)}
+        return {*self.customers, *(device.lower() for device in self.devices), *pseudonyms}, counts
 
     def hits(self, texts: Sequence[bytes]) -> list[bool]:
         """Which texts may hold something of theirs: a fast look before a slow one. What is escaped or not ASCII may be anything."""

@@ -7,6 +7,7 @@
 5. Tables: a run takes their rows out of the landing tables, and brings the derived ones up to date as any run does; it is published.
 6. Expire: every snapshot but the published one, and every file that is not needed any more.
 7. Look again: the tables and the landing files hold nothing of them, or it is an error.
+8. Prove: every byte that is left is searched; the certificate says what was, and is signed (`privacy.certificate`).
 
 After a kill the next run, or the next erasure, recognises the people by their keyed hashes in the tables, which lose them last.
 """
@@ -18,7 +19,7 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +31,7 @@ from stedi.catalog.tables import Tables, catalog_explained
 from stedi.config import Settings, with_policy
 from stedi.contracts import FEEDS, contracts
 from stedi.engines.duckdb import DuckDBEngine
-from stedi.errors import ErasureError
+from stedi.errors import ConfigError, ErasureError
 from stedi.ingest import raw
 from stedi.ingest.discover import LandingFile, discover
 from stedi.privacy import find
@@ -41,38 +42,20 @@ from stedi.privacy.subjects import Subjects, customer, words
 from stedi.runs.journal import Journal, Rewritten
 from stedi.runs.landing import LANDING, take_away
 from stedi.runs.plan import Before, KnownFile, Plan, make_plan
+from stedi.runs.prove import Erasure, prove
 from stedi.runs.run import Execution, cleaned_up, known_files, left_by
 from stedi.runs.stage import Progress, Stage
 from stedi.runs.subject import Books, open_books
 
 
-@dataclass(frozen=True)
-class Erasure:
-    """What was erased. Nothing in it is personal.
-
-    Attributes:
-        people: how many the request named.
-        rows: rows that were taken out, by table.
-        files: records that were taken out, by landing file.
-        run: the run that took the rows out; None where the tables held none.
-        expired: snapshots that were let go.
-        deleted: files that were deleted.
-    """
-
-    people: int
-    rows: dict[str, int] = field(default_factory=dict)
-    files: dict[str, int] = field(default_factory=dict)
-    run: int | None = None
-    expired: int = 0
-    deleted: int = 0
-
-    @property
-    def known(self) -> bool:
-        """Whether anything was held about any of them."""
-        return any(self.rows.values()) or any(self.files.values())
-
-
-def forget_subjects(settings: Settings, landing: Path | None, emails: Collection[str], progress: Progress) -> Erasure:
+def forget_subjects(
+    settings: Settings,
+    landing: Path | None,
+    emails: Collection[str],
+    progress: Progress,
+    reason: str | None = None,
+    certificate: Path | None = None,
+) -> Erasure:
     """Erase people.
 
     Args:
@@ -80,8 +63,11 @@ def forget_subjects(settings: Settings, landing: Path | None, emails: Collection
         landing: the landing area; that of the last run by default.
         emails: of the people.
         progress: called with step, done and total.
+        reason: stands in the certificate; it must not name them.
+        certificate: file for the certificate; beside the pseudonym key by default.
 
     Raises:
+        ConfigError: the reason names somebody of the request.
         ErasureError: somebody is under a legal hold; or the books and the files do not agree; or somebody is not gone.
         StediError: as a run.
     """
@@ -90,9 +76,12 @@ def forget_subjects(settings: Settings, landing: Path | None, emails: Collection
         tables = Tables.open(settings.lakehouse)
         try:
             recover(tables, completed_runs(tables))
-            return _Forgetting(tables, settings, landing, emails, progress).run()
+            done, subjects = (forgetting := _Forgetting(tables, settings, landing, emails, progress, reason)).run()
         finally:
             tables.close()
+        if subjects is None:
+            return done
+        return prove(settings, forgetting.landing, done, subjects, progress, reason, certificate)
 
 
 def finish_erasure(settings: Settings, landing: Path | None, progress: Progress) -> Erasure | None:
@@ -106,7 +95,13 @@ class _Forgetting:
     """One erasure, under the lease."""
 
     def __init__(
-        self, tables: Tables, settings: Settings, landing: Path | None, emails: Collection[str], progress: Progress
+        self,
+        tables: Tables,
+        settings: Settings,
+        landing: Path | None,
+        emails: Collection[str],
+        progress: Progress,
+        reason: str | None,
     ) -> None:
         runs = completed_runs(tables)
         self._tables, self._progress = tables, progress
@@ -115,10 +110,12 @@ class _Forgetting:
         self._journal = Journal(settings.lakehouse)
         self._asked = {customer(email) for email in emails} - {""}
         self._customers = self._asked | self._half_done(runs)
-        self._landing = landing or Path(runs[-1].report["landing"] if runs else ".")
+        self.landing = landing or Path(runs[-1].report["landing"] if runs else ".")
+        if reason and Subjects(self._customers).named_in(reason):
+            raise ConfigError("the reason names somebody of the request", hint="say why, not who")
 
-    def run(self) -> Erasure:
-        """Steps 1 to 7."""
+    def run(self) -> tuple[Erasure, Subjects | None]:
+        """Steps 1 to 7. Returns with it whom there is something to prove about."""
         self._register.require_no_hold(self._customers)
         with tempfile.TemporaryDirectory(prefix="stedi-") as scratch:
             engine = DuckDBEngine(Path(scratch), self._settings.memory_limit, self._settings.threads)
@@ -129,7 +126,8 @@ class _Forgetting:
                 engine.close()
         found = self._search(books.subjects, expected)
         if not (any(rows.values()) or found or self._journal.open):
-            return Erasure(len(self._asked))
+            erased = all(self._register.erased_at(name) for name in self._customers)
+            return Erasure(len(self._asked)), books.subjects if erased else None
         self._register.add(self._customers, books.windows, books.subjects.devices, time.time_ns() // 1_000_000)
         self._journal.begin([self._register.mark("subject", name) for name in sorted(self._customers)], rows)
         self._rewrite(found, books.subjects)
@@ -140,7 +138,8 @@ class _Forgetting:
         self._look_again(books.subjects)
         files = {path: sum(file.records for file in done) for path, done in self._journal.rewritten.items()}
         self._journal.close()
-        return Erasure(len(self._customers), self._journal.rows, files, run.run if run else None, expired, deleted)
+        done = Erasure(len(self._customers), self._journal.rows, files, run.run if run else None, expired, deleted)
+        return done, books.subjects if self._customers else None
 
     def _half_done(self, runs: Sequence[Run]) -> set[str]:
         """The people of an erasure that was killed, as far as the landing tables still know them."""
@@ -167,8 +166,8 @@ class _Forgetting:
 
     def _search(self, subjects: Subjects, expected: Mapping[str, int]) -> list[LandingFile]:
         """Landing files that hold records of theirs; none may hold less than the tables have from it."""
-        raw.remove_temporary(self._landing)
-        files, found = discover(self._landing).files, []
+        raw.remove_temporary(self.landing)
+        files, found = discover(self.landing).files, []
         known = known_files(self._tables, completed_runs(self._tables)[-1])
         for number, file in enumerate(files):
             self._progress("searching", number, len(files))
@@ -220,14 +219,14 @@ class _Forgetting:
             stage.staged.noted += [_less(file, *_gone(stage, file)) for file in noted]
 
         with cleaned_up(self._tables) as token:
-            execution = Execution(self._tables, self._settings, self._landing, token, last)
+            execution = Execution(self._tables, self._settings, self.landing, token, last)
             execution.land = remove
             return execution.run(self._plan(last, known, mark), known, key, mark, self._progress)
 
     def _plan(self, last: Run, known: Mapping[str, KnownFile], mark: str) -> Plan:
-        plan = make_plan(discover(self._landing), known, left_by(last), Before(self._settings.policy, mark), full=False)
-        who = "1 person" if len(self._customers) == 1 else f"{len(self._customers)} people"
-        return replace(plan, new=(), touched=(), reasons=(f"{who} were erased",))
+        plan = make_plan(discover(self.landing), known, left_by(last), Before(self._settings.policy, mark), full=False)
+        who = "1 person was" if len(self._customers) == 1 else f"{len(self._customers)} people were"
+        return replace(plan, new=(), touched=(), reasons=(f"{who} erased",))
 
     def _noted(self, path: str, known: Mapping[str, KnownFile]) -> KnownFile | None:
         """What the books are to say of a landing file that was rewritten; None where they say so, or somebody else changed it."""
@@ -251,7 +250,7 @@ class _Forgetting:
         with open_books(self._settings, self._customers) as books:
             rows = books.rows()
         left = [name for name, number in rows.items() if number]
-        left += [file.path for file in discover(self._landing).files if self._cut(file, subjects).records]
+        left += [file.path for file in discover(self.landing).files if self._cut(file, subjects).records]
         if left:
             raise ErasureError(
                 f"something of theirs is left in: {', '.join(left)}",

@@ -5,10 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
+from stedi.catalog.lease import writer_lease
 from stedi.config import Settings
-from stedi.runs.forget import Erasure, forget_subjects
+from stedi.errors import ConfigError
+from stedi.privacy.register import Register
+from stedi.privacy.subjects import Subjects as People
+from stedi.privacy.subjects import customer
+from stedi.runs.forget import forget_subjects
+from stedi.runs.prove import Erasure
 from stedi.runs.stage import Progress
 from stedi.runs.subject import Findings, export_subject, find_subjects
+from stedi.runs.verify import Verified, verify_certificate
 
 
 def _silent(_step: str, _done: int, _total: int) -> None:
@@ -50,17 +57,60 @@ class Subjects:
         return export_subject(self._settings, self._area(landing), email, Path(output), progress)
 
     def forget(
-        self, emails: Iterable[str], landing: str | Path | None = None, *, progress: Progress = _silent
+        self,
+        emails: Iterable[str],
+        landing: str | Path | None = None,
+        *,
+        reason: str | None = None,
+        certificate: str | Path | None = None,
+        progress: Progress = _silent,
     ) -> Erasure:
         """Erase people: from the landing files, every table and every earlier state; their records stay out from now on.
 
+        The certificate of the result says what was searched for them. `reason` stands in it, and must not name them.
+        It is written to the file `certificate`, by default beside the pseudonym key.
         Earlier runs can no longer be read. It can be done again after a failure; the next run completes it, too.
 
         Raises:
             ErasureError: somebody is under a legal hold, or the books and the files do not agree, or somebody is not gone.
             StediError: as a run.
         """
-        return forget_subjects(self._settings, self._area(landing), list(emails), progress)
+        to = Path(certificate) if certificate else None
+        return forget_subjects(self._settings, self._area(landing), list(emails), progress, reason, to)
+
+    def hold(self, email: str, reason: str) -> None:
+        """Forbid to forget somebody, as a law or a court may demand. They need not be known yet.
+
+        Args:
+            email: of the person; it is kept as a keyed hash.
+            reason: told to whoever wants to forget them; it must not name them.
+
+        Raises:
+            ConfigError: there is no reason, or it names them.
+        """
+        if not reason.strip() or People([email]).named_in(reason):
+            raise ConfigError("a hold needs a reason, which must not name the person", hint="say why, not who")
+        with writer_lease(self._settings.lakehouse):
+            Register.load(self._settings.key_file).hold(customer(email), reason.strip())
+
+    def release(self, email: str) -> bool:
+        """Lift a hold; False where there was none."""
+        with writer_lease(self._settings.lakehouse):
+            return Register.load(self._settings.key_file).release(customer(email))
+
+    def verify(self, certificate: str | Path, emails: Iterable[str] = (), *, progress: Progress = _silent) -> Verified:
+        """Check a certificate: its signature, the files that it names, and whether the people are known again.
+
+        Args:
+            certificate: a file that `forget` wrote.
+            emails: the people; where they are given, every byte is searched anew for their emails and pseudonyms.
+            progress: called with step, done and total.
+
+        Raises:
+            NotFoundError: there is no such file.
+            ErasureError: it was changed since it was signed, or is not about these people.
+        """
+        return verify_certificate(self._settings, Path(certificate), list(emails), progress)
 
     def _area(self, landing: str | Path | None) -> Path | None:
         chosen = landing or self._settings.landing

@@ -160,6 +160,15 @@ def open_books(settings: Settings, emails: Collection[str]) -> Iterator[Books]:
         tables.close()
 
 
+def other_customers(settings: Settings) -> list[str]:
+    """Every customer whom a landing table knows."""
+    with open_books(settings, []) as books:
+        found = books.engine.query(
+            'SELECT "_customer" AS "customer" FROM customer_landing UNION SELECT "_customer" FROM accelerometer_landing'
+        )
+        return [str(name) for name in found["customer"].to_pylist()]
+
+
 def find_subjects(settings: Settings, landing: Path | None, emails: Collection[str], progress: Progress) -> Findings:
     """Where people are: the landing files, the tables as of the last run, and earlier runs that can still be read.
 
