@@ -24,6 +24,10 @@ from stedi.privacy.consent import ConsentExplanation, Decision, FeedUse, PersonS
 from stedi.runs.diff import TableDiff
 from stedi.runs.maintain import Amount, Merged, Upkeep
 from stedi.runs.plan import Plan
+from stedi.runs.prove import Erasure
+from stedi.runs.requests import Subjects
+from stedi.runs.subject import Findings
+from stedi.runs.verify import Verified
 
 FOLDER = Path(__file__).resolve().parent / "reference"
 _NOTICE = "<!-- Written by docs/generate.py (`make docs`) from the code. Changes made here are lost. -->"
@@ -328,7 +332,8 @@ def python_page() -> str:
         parts += _class_parts(f"stedi.{name}", getattr(stedi, name), 2)
     parts += ["## What they return", "These are not made by users, only received."]
     received_types = (
-        Run, Plan, TableDiff, Upkeep, Merged, Amount, Contract, Column, ConsentExplanation, Decision, FeedUse, PersonSession
+        Run, Plan, TableDiff, Upkeep, Merged, Amount, Contract, Column, ConsentExplanation, Decision, FeedUse, PersonSession,
+        Subjects, Findings, Erasure, Verified,
     )  # fmt: skip
     for received in received_types:
         parts += _class_parts(received.__name__, received, 3)

@@ -10,6 +10,7 @@
     ├── AuditError              AUDIT           8    a derived table breaks its contract; nothing was committed
     ├── StorageError            STORAGE         9    the disk is full or cannot be written
     ├── PseudonymKeyError       PSEUDONYM_KEY   10   the key is lost, damaged or open to others
+    ├── ErasureError            ERASURE         13   somebody may not be erased, or is not gone for certain
     └── EngineError             ENGINE          11   the engine failed for another reason
         └── DataError           DATA            12   data is not what the engine was told to expect
 
@@ -95,6 +96,12 @@ class PseudonymKeyError(StediError):
     """The pseudonym key is lost, damaged or readable by others."""
 
     code, exit_code = "PSEUDONYM_KEY", 10
+
+
+class ErasureError(StediError):
+    """Somebody may not be erased, or the books and the files do not agree about them, or they are not gone for certain."""
+
+    code, exit_code = "ERASURE", 13
 
 
 class EngineError(StediError):

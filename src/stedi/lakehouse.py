@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from stedi.runs.impact import ConsentImpact
     from stedi.runs.maintain import Upkeep
     from stedi.runs.plan import Plan
+    from stedi.runs.requests import Subjects
 
 #: Called with the name of a step, how much of it is done, and how much there is.
 Progress = Callable[[str, int, int], None]
@@ -80,10 +81,12 @@ class Lakehouse:
             StediError: nothing was published.
         """
         from stedi import clock
+        from stedi.runs.forget import finish_erasure
         from stedi.runs.run import execute_run
 
         settings = with_policy(self._settings, policy)
         start = clock.stopwatch_s()
+        finish_erasure(self._settings, progress or (lambda *_: None), wait_s)
         plan, run = execute_run(
             settings,
             self._landing(landing),
@@ -165,6 +168,13 @@ class Lakehouse:
 
         settings = with_policy(self._settings, policy)
         return consent_impact(settings, self._landing(landing), progress or (lambda *_: None))
+
+    @property
+    def subjects(self) -> Subjects:
+        """The people in it: find them, hand over what is held about them, forget them."""
+        from stedi.runs.requests import Subjects
+
+        return Subjects(self._settings)
 
     def runs(self) -> list[Run]:
         """All completed runs, oldest first."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -15,6 +16,7 @@ from docs.snippets import REPOSITORY
 from stedi.simulate import SimulationOptions, simulate
 
 REFERENCE = REPOSITORY / "docs" / "reference"
+GONE = "nobody.who.was@example.org"
 #: Command of the page -> what is run, in a folder with feeds and a lakehouse of them.
 COMMANDS = {
     "stedi simulate": ["simulate", "more", "--customers", "3"],
@@ -23,15 +25,20 @@ COMMANDS = {
     "stedi show": ["show", "machine_learning_curated"],
     "stedi query": ["query", "SELECT 1 AS one, 2.5 AS two"],
     "stedi runs": ["runs"],
-    "stedi diff": ["diff", "1", "1"],
+    "stedi diff": ["diff", "2", "2"],
     "stedi quarantine list": ["quarantine", "list"],
     "stedi quarantine show": ["quarantine", "show", "--raw"],
     "stedi devices": ["devices", "--all"],
     "stedi consent impact": ["consent", "impact", "--landing", "feeds", "--policy", "seed"],
     "stedi consent explain": ["consent", "explain", "bobby.lincoln77@test.com"],
     "stedi maintain": ["maintain", "--dry-run"],
-    "stedi pin": ["pin", "1"],
-    "stedi unpin": ["unpin", "1"],
+    "stedi pin": ["pin", "2"],
+    "stedi unpin": ["unpin", "2"],
+    "stedi subject find": ["subject", "find", "bobby.lincoln77@test.com", "--show"],
+    "stedi subject export": ["subject", "export", "bobby.lincoln77@test.com", "--output", "out"],
+    "stedi subject forget": ["subject", "forget", "bobby.lincoln77@test.com"],
+    "stedi subject verify": ["subject", "verify", "gone.json", GONE],
+    "stedi hold": ["hold", "nobody@example.org", "--reason", "a court order"],
     "stedi doctor": ["doctor"],
 }
 #: Lists and objects that are empty here.
@@ -43,6 +50,15 @@ EMPTY_HERE = {
     "key[]",
     "plan.new[]",
     "expiredRuns[]",
+    "earlier[].run",
+    "earlier[].rows",
+    "pinned[].run",
+    "pinned[].reason",
+    "unpinned[].run",
+    "unpinned[].reason",
+    "found[]",
+    "report.suppressed.FEED",
+    "runs[].report.suppressed.FEED",
 }
 
 
@@ -55,7 +71,10 @@ def stedi(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     made = tmp_path_factory.mktemp("json")
     simulate(made / "feeds", SimulationOptions(customers=120, seed=3))
+    shutil.rmtree(made / "feeds" / "truth")  # it names everybody, and is no landing file: no erasure could be proven
+    (made / "feeds" / "customer" / "gone.json").write_text(json.dumps({"email": GONE}) + "\n", "utf-8")
     assert stedi(made, "run", "--landing", "feeds").returncode == 0
+    assert stedi(made, "subject", "forget", GONE, "--certificate", "gone.json").returncode == 0
     return made
 
 
@@ -80,7 +99,8 @@ def leaves(value: object, path: str = "") -> Iterator[str]:
 
 def pattern(field: str) -> str:
     """A regular expression for the paths that a documented field stands for."""
-    parts = (r"[^.\[\]]+" if part.isupper() else re.escape(part) for part in field.split("."))
+    any_name = {True: r"[^.\[\]]+", False: r"[^.\[\]]+\[\]"}
+    parts = (any_name[part.isalpha()] if part.isupper() else re.escape(part) for part in field.split("."))
     return r"\.".join(parts)
 
 

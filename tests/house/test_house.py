@@ -44,6 +44,7 @@ def test_the_public_door() -> None:
         "ConfigError",
         "DataError",
         "EngineError",
+        "ErasureError",
         "Lakehouse",
         "LakehouseError",
         "LandingError",

@@ -55,6 +55,18 @@ class Collector:
             found[name] = [s.snapshot_id for s in table.metadata.snapshots if s.snapshot_id not in named]
         return {name: spare for name, spare in found.items() if spare}
 
+    def drop_refs(self, needed: Mapping[str, set[int]]) -> None:
+        """Remove tags and branches of any program from snapshots of these tables that are not needed; the current one is."""
+        for name, snapshots in needed.items():
+            table = self._tables.load(name)
+            for ref, about in table.metadata.refs.items():
+                if about.snapshot_id in snapshots | {table.metadata.current_snapshot_id}:
+                    continue
+                table = self._tables.load(name)
+                change = table.manage_snapshots()
+                with catalog_explained(self._tables.folder):
+                    (change.remove_tag(ref) if about.snapshot_ref_type == "tag" else change.remove_branch(ref)).commit()
+
     def expire(self, name: str, spare: list[int]) -> None:
         """Let go of snapshots of a table, in one commit. Their files stay until `delete` finds them old enough."""
         table = self._tables.load(name)

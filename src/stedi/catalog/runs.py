@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import secrets
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import cast
@@ -94,14 +94,14 @@ def published_state(tables: Tables) -> Published:
 
 
 @contextmanager
-def written_to(folder: Path) -> Iterator[Tables]:
-    """An existing lakehouse, held for writing, in the last published state.
+def written_to(folder: Path, wait_s: float = 0, waiting: Callable[[float], None] | None = None) -> Iterator[Tables]:
+    """An existing lakehouse, held for writing, in the last published state; `wait_s` and `waiting` as for `writer_lease`.
 
     Raises:
         LakehouseError: there is none, it is damaged, or somebody else is writing to it.
     """
     Tables.open(folder).close()  # else the lease would make the folder
-    with catalog_explained(folder), writer_lease(folder), closing(Tables.open(folder)) as tables:
+    with catalog_explained(folder), writer_lease(folder, wait_s, waiting), closing(Tables.open(folder)) as tables:
         recover(tables, completed_runs(tables))
         yield tables
 

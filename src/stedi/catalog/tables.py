@@ -157,6 +157,11 @@ class Tables:
         snapshot = self.load(name).current_snapshot()
         return snapshot.snapshot_id if snapshot else None
 
+    def named_snapshots(self, name: str) -> set[int]:
+        """Snapshots that a tag or a branch beside `main` names, of any program; none where there is no such table."""
+        refs = self.load(name).metadata.refs if name in self.names() else {}
+        return {about.snapshot_id for ref, about in refs.items() if ref != "main"}
+
     def token(self, name: str) -> str | None:
         """Token of the work that made the snapshot that other engines see now; None where it was not ours."""
         snapshot = self.load(name).current_snapshot() if name in self.names() else None

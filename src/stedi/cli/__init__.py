@@ -19,6 +19,7 @@ from stedi.cli import (
     diff,
     doctor,
     failures,
+    hold,
     interrupts,
     maintain,
     pin,
@@ -28,12 +29,30 @@ from stedi.cli import (
     runs,
     show,
     simulate,
+    subject,
     tables,
     unpin,
 )
 
 #: Commands in the order of `stedi --help`: the way from nothing to a training table, then what helps on it.
-COMMANDS = (simulate, run, tables, show, query, runs, diff, quarantine, devices, consent, maintain, pin, unpin, doctor)
+COMMANDS = (
+    simulate,
+    run,
+    tables,
+    show,
+    query,
+    runs,
+    diff,
+    quarantine,
+    devices,
+    consent,
+    subject,
+    hold,
+    maintain,
+    pin,
+    unpin,
+    doctor,
+)
 
 
 def _print_version(asked: bool) -> None:
@@ -64,7 +83,7 @@ def build_app() -> typer.Typer:
         context_settings=settings,
     )
     app.callback(
-        epilog="Exit codes: 0 done, 1 `stedi doctor` found a problem, 2 usage, 3 to 12 see docs/reference/errors.md."
+        epilog="Exit codes: 0 done, 1 `stedi doctor` found a problem, 2 usage, 3 to 13 see docs/reference/errors.md."
     )(_stedi)
     for command in COMMANDS:
         command.register(app)

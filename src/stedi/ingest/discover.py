@@ -51,7 +51,7 @@ def discover(landing: Path) -> LandingArea:
             "the landing folder does not exist", where=str(landing), hint="check the path given to --landing"
         )
     paths = [(feed, path) for feed in FEEDS for path in _paths(landing / feed)]
-    files = tuple(_landing_file(feed, path) for feed, path in paths if _is_data(path.name.lower()))
+    files = tuple(landing_file(feed, path) for feed, path in paths if _is_data(path.name.lower()))
     if not files:
         feeds = ", ".join(f"{feed}/" for feed in FEEDS)
         endings = ", ".join(ENDINGS)
@@ -79,7 +79,12 @@ def _paths(folder: Path) -> Iterator[Path]:
         seen.add(real)
 
 
-def _landing_file(feed: str, path: Path) -> LandingFile:
+def landing_file(feed: str, path: Path) -> LandingFile:
+    """A file of a feed, as it lies there now.
+
+    Raises:
+        LandingError: it cannot be read, or is no file.
+    """
     try:
         str(path).encode("utf-8")
     except UnicodeEncodeError:  # tables hold the path as text, and could not lead back to the file

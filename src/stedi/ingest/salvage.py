@@ -37,7 +37,7 @@ _SPREAD = rf"(?s)^(\{{.*\}}){_BETWEEN}(?:\n{_BETWEEN})*$"
 _NO_RECORD = "('', '[', ']', '],', ',')"
 _SPACE = "concat(' ', chr(9), chr(10), chr(13))"
 #: Quarantined text is cut after so many bytes.
-_KEPT = 1 << 20
+KEPT = 1 << 20
 
 
 def salvage(engine: Engine, profile: Profile, contract: Contract) -> None:
@@ -57,9 +57,10 @@ def _cut_array(engine: Engine, file: LandingFile, contract: Contract) -> bool:
     try:
         engine.keep(
             "pieces",
-            "SELECT row_number() OVER () AS line, CAST(json AS VARCHAR) AS object,"
+            # An element `null` is where a record was taken out: it keeps the place, and is no record (`ingest.raw`).
+            "SELECT * FROM (SELECT row_number() OVER () AS line, CAST(json AS VARCHAR) AS object,"
             " CAST(NULL AS VARCHAR) AS broken, CAST(NULL AS VARCHAR) AS raw"
-            f" FROM {elements}",
+            f" FROM {elements}) WHERE object <> 'null'",
         )
     except DataError:
         return False
@@ -187,7 +188,7 @@ def _pieces() -> str:
         UNION ALL
         SELECT s.line, NULL,
           CASE WHEN s.too_long THEN 'line too long' WHEN s.text IS NULL THEN 'not UTF-8' ELSE 'not JSON' END,
-          coalesce(s.text, CAST(s.raw[1:{_KEPT}] AS VARCHAR))
+          coalesce(s.text, CAST(s.raw[1:{KEPT}] AS VARCHAR))
         FROM scanned AS s
         LEFT JOIN joined AS j ON s.line BETWEEN j.line AND j.last_line
         WHERE len(s.objects) = 0 AND j.line IS NULL AND (s.text IS NULL OR s.text NOT IN {_NO_RECORD})"""
@@ -211,7 +212,7 @@ def _judged(contract: Contract) -> str:
           SELECT *, {values} FROM tokens
         )
         SELECT {kept}, line, CASE WHEN broken IS NOT NULL THEN broken {reasons} END AS reason,
-          substr(coalesce(raw, object), 1, {_KEPT}) AS raw
+          substr(coalesce(raw, object), 1, {KEPT}) AS raw
         FROM read"""
 
 

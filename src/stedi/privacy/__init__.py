@@ -1,1 +1,1 @@
-"""Privacy decides before engineering does: policies, and pseudonyms."""
+"""Privacy decides before engineering does: policies, pseudonyms, and what is whose."""

@@ -136,6 +136,7 @@ def _check_lakehouse(settings: Settings) -> Iterator[Check]:
         return
     finally:
         tables.close()
+    yield _check_erasure(settings.lakehouse)
     yield from (_check_writer(settings.lakehouse), _check_writable(settings.lakehouse), _check_key(settings, runs))
 
 
@@ -222,6 +223,15 @@ def _check_writer(folder: Path) -> Check:
         hint = "the next `stedi run` clears it"
         return Check("runs", "warning", f"{len(left)} killed runs left files behind in {folder / 'staging'}", hint)
     return Check("runs", "ok", "none is in progress, and none left anything behind")
+
+
+def _check_erasure(folder: Path) -> Check:
+    from stedi.runs.journal import Journal
+
+    if Journal(folder).open:
+        hint = "the next `stedi run` or `stedi subject forget` completes it"
+        return Check("erasure", "problem", "an erasure is half done: somebody's data may still be here", hint)
+    return Check("erasure", "ok", "none is half done")
 
 
 def _check_writable(folder: Path) -> Check:

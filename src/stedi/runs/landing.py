@@ -6,15 +6,19 @@ file brought before, and `changed_NAME`, both.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 from stedi.contracts import FEEDS
 from stedi.engines.sql import listed
 from stedi.ingest.discover import LandingFile
 from stedi.ingest.land import Lander
 from stedi.ingest.profile import Profile, profiles
+from stedi.privacy.register import Register
 from stedi.runs.plan import KnownFile, Plan
 from stedi.runs.stage import Progress, Stage
+from stedi.runs.suppress import suppress
 
 #: Tables that landing files bring rows to.
 LANDING = (*FEEDS.values(), "quarantine")
@@ -40,9 +44,21 @@ def land(stage: Stage, plan: Plan, known: Mapping[str, KnownFile], progress: Pro
             added.setdefault(table, []).extend(landed.landing)
             added.setdefault("quarantine", []).extend(landed.quarantine)
             stage.staged.files += [_known(p, landed.counts[p.file.path]) for p in fresh]
+    register = Register.load(stage.settings.key_file)
+    if not register.empty:
+        added, suppressed = suppress(stage, added, register)
+        stage.staged.files = [_without(file, suppressed) for file in stage.staged.files]
+        stage.staged.suppressed = _by_feed(fresh_files, suppressed)
     replaced = [file.path for file in stage.staged.files if file.path in known]
+    gone = f't."_source_file" IN ({listed(replaced)})' if replaced else None
     for table in LANDING:
-        _change(stage, table, added.get(table, []), replaced)
+        _change(stage, table, added.get(table, []), gone)
+
+
+def take_away(stage: Stage, conditions: Mapping[str, str]) -> None:
+    """Take rows out of the landing tables; by table the condition that a row `t` is to go."""
+    for table in LANDING:
+        _change(stage, table, [], conditions[table])
 
 
 def _fresh(stage: Stage, files: list[LandingFile], known: Mapping[str, KnownFile], progress: Progress) -> list[Profile]:
@@ -72,21 +88,33 @@ def _lander(stage: Stage, feed: str, on_file: Callable[[Profile], None]) -> Land
     )
 
 
-def _change(stage: Stage, table: str, added: list[str], replaced: list[str]) -> None:
-    """Add files; what a changed landing file brought before is left out of the data files that hold it."""
+def _change(stage: Stage, table: str, added: list[str], gone: str | None) -> None:
+    """Add files; the rows `t` for which `gone` holds are left out of the data files that hold them."""
     engine, contract = stage.engine, stage.contracts[table]
     current = stage.files_before(table)
+    columns = ", ".join(f't."{c.name}"' for c in contract.columns)
     stage.before(table)
     engine.use_files(f"added_{table}", added, contract)
-    gone = f'"_source_file" IN ({listed(replaced)})' if replaced else "FALSE"
-    victims = stage.files_of(f"SELECT * FROM before_{table} WHERE {gone}") if replaced else []
-    engine.use_files("victims", victims, contract)
-    engine.keep(f"gone_{table}", f"SELECT * FROM victims WHERE {gone}")
+    victims = stage.files_of(f'SELECT t."_file" FROM before_{table} AS t WHERE {gone}') if gone else []
+    engine.use_files("victims", victims, contract, located=True)
+    engine.keep(f"gone_{table}", f"SELECT {columns} FROM victims AS t WHERE {gone or 'FALSE'}")
     engine.define(f"changed_{table}", f"SELECT * FROM added_{table} UNION ALL SELECT * FROM gone_{table}")
     stage.check(table, f"added_{table}")
-    kept = stage.write(table, f"SELECT * FROM victims WHERE NOT ({gone})", "kept", 0) if victims else []
+    kept = stage.write(table, f"SELECT {columns} FROM victims AS t WHERE NOT ({gone})", "kept", 0) if victims else []
     stage.staged.added[table], stage.staged.removed[table] = stage.count(f"added_{table}"), stage.count(f"gone_{table}")
     stage.change(table, [*added, *kept], victims, current)
+
+
+def _without(file: KnownFile, suppressed: Mapping[str, int]) -> KnownFile:
+    landed = file.landed - suppressed[f"{FEEDS[file.feed]} {file.path}"]
+    return replace(file, landed=landed, quarantined=file.quarantined - suppressed[f"quarantine {file.path}"])
+
+
+def _by_feed(files: list[Profile], suppressed: Mapping[str, int]) -> dict[str, int]:
+    counts = Counter[str]()
+    for file in (profile.file for profile in files):
+        counts[file.feed] += suppressed[f"{FEEDS[file.feed]} {file.path}"] + suppressed[f"quarantine {file.path}"]
+    return {feed: records for feed, records in counts.items() if records}
 
 
 def _known(profile: Profile, counts: tuple[int, int]) -> KnownFile:

@@ -120,7 +120,7 @@ def _foretell(tables: Tables, runs: list[Run], policy: MaintenanceSettings) -> U
     merges = plan_merges(tables, runs[-1], policy.target_file_mb << 20)
     expired = runs_to_expire(runs, policy, clock.now())
     collector = Collector(tables)
-    spare = collector.spare_snapshots(_needed(tables, _without(runs, expired)))
+    spare = collector.spare_snapshots(needed_snapshots(tables, without(runs, expired)))
     old, young = _by_age(collector.find(), policy)
     merged = {
         name: Merged(_sizes(group), Amount(sum(merge.into for merge in group)))
@@ -136,7 +136,7 @@ def _apply(tables: Tables, settings: Settings, runs: list[Run], merges: Sequence
         with workspace(tables) as token:
             merged, snapshots = _merge(tables, settings, runs[-1], merges, token, progress)
             last = replace(runs[-1], snapshots={**runs[-1].snapshots, **snapshots})
-            runs = _without([*runs[:-1], last], expired)
+            runs = without([*runs[:-1], last], expired)
             progress("recording", 0, 1)
             rewrite_runs(tables, runs, token)
             progress("recording", 1, 1)
@@ -166,7 +166,7 @@ def _merge(
 def _tidy(tables: Tables, runs: list[Run], done: Upkeep, policy: MaintenanceSettings, progress: Progress) -> Upkeep:
     align_tags(tables, runs)
     collector = Collector(tables)
-    spare = collector.spare_snapshots(_needed(tables, runs))
+    spare = collector.spare_snapshots(needed_snapshots(tables, runs))
     for number, (name, snapshots) in enumerate(spare.items()):
         progress("expiring", number, len(spare))
         collector.expire(name, snapshots)
@@ -178,13 +178,13 @@ def _tidy(tables: Tables, runs: list[Run], done: Upkeep, policy: MaintenanceSett
     return replace(done, snapshots=_lengths(spare), deleted=_amounts(deleted), waiting=_amount(young))
 
 
-def _without(runs: list[Run], expired: list[Run]) -> list[Run]:
-    """The runs as they are published once some of them have lost their snapshots."""
+def without(runs: list[Run], expired: list[Run]) -> list[Run]:
+    """The runs as they are published once some of them have lost their snapshots, and with them their pins."""
     gone = {run.run for run in expired}
-    return [replace(run, snapshots={}) if run.run in gone else run for run in runs]
+    return [replace(run, snapshots={}, pinned=None) if run.run in gone else run for run in runs]
 
 
-def _needed(tables: Tables, runs: list[Run]) -> dict[str, set[int]]:
+def needed_snapshots(tables: Tables, runs: list[Run]) -> dict[str, set[int]]:
     """Snapshots that some run names, by table; of `runs`, none but the current one, which is always kept."""
     names = {"runs"}.union(*(run.snapshots for run in runs)) & set(tables.names())
     return {name: {s for run in runs if (s := run.snapshots.get(name)) is not None} for name in sorted(names)}

@@ -10,7 +10,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import datetime, timedelta
@@ -41,6 +41,8 @@ from stedi.runs.update import update
 
 #: Landing records that were withheld, by feed and reason.
 Withheld = dict[str, dict[str, int]]
+#: What step 3 does to the landing tables.
+Landing = Callable[[Stage, Plan, Mapping[str, KnownFile], Progress], None]
 T = TypeVar("T")
 
 _TRUSTED = {
@@ -64,14 +66,14 @@ def plan_run(settings: Settings, landing: Path, *, full: bool = False) -> Plan:
     try:
         runs = completed_runs(tables)
         last = runs[-1] if runs else None
-        known_key = _known_key(runs)
+        known_key = known_key_id(runs)
         key = (
             ""
             if known_key is None and not settings.key_file.exists()
             else key_id(check_key(settings.key_file, known_key))
         )
         now = Before(settings.policy, fingerprint(settings, key))
-        return make_plan(found, known_files(tables, last), _left_by(last), now, full=full)
+        return make_plan(found, known_files(tables, last), left_by(last), now, full=full)
     finally:
         tables.close()
 
@@ -106,16 +108,16 @@ def execute_run(
             runs = completed_runs(tables)
             recover(tables, runs)
             last = runs[-1] if runs else None
-            key = prepare_new_key(settings.key_file) if new_key else load_key(settings.key_file, _known_key(runs))
+            key = prepare_new_key(settings.key_file) if new_key else load_key(settings.key_file, known_key_id(runs))
             mark = fingerprint(settings, key_id(key))
             known = known_files(tables, last)
-            plan = make_plan(found, known, _left_by(last), Before(settings.policy, mark), full=full)
+            plan = make_plan(found, known, left_by(last), Before(settings.policy, mark), full=full)
             if plan.nothing_to_do:
                 return plan, None
             runs = tend(tables, settings, runs, progress)
             last = runs[-1] if runs else None
             with workspace(tables) as token:
-                run = _Execution(tables, settings, landing, token, last).run(plan, known, key, mark, progress)
+                run = Execution(tables, settings, landing, token, last).run(plan, known, key, mark, progress)
             if new_key:
                 adopt_new_key(settings.key_file)
             return plan, run
@@ -141,24 +143,26 @@ def rehearse_run(
             runs = completed_runs(tables)
             recover(tables, runs)
             last = runs[-1] if runs else None
-            key = load_key(settings.key_file, _known_key(runs))
+            key = load_key(settings.key_file, known_key_id(runs))
             known = known_files(tables, last)
             now = Before(settings.policy, fingerprint(settings, key_id(key)))
-            plan = make_plan(found, known, _left_by(last), now, full=False)
+            plan = make_plan(found, known, left_by(last), now, full=False)
             if plan.nothing_to_do:
                 return plan, None
             with workspace(tables) as token:
-                execution = _Execution(tables, settings, landing, token, last)
+                execution = Execution(tables, settings, landing, token, last)
                 with execution.staged(plan, known, key, progress) as (stage, withheld):
                     return plan, read(stage, withheld)
         finally:
             tables.close()
 
 
-class _Execution:
+class Execution:
     """Steps 3 to 6 of a run."""
 
-    def __init__(self, tables: Tables, settings: Settings, landing: Path, token: str, last: Run | None) -> None:
+    def __init__(
+        self, tables: Tables, settings: Settings, landing: Path, token: str, last: Run | None, land: Landing = land
+    ) -> None:
         self._tables = tables
         self._settings = settings
         self._landing = landing
@@ -166,6 +170,7 @@ class _Execution:
         self._last = last
         self._started_at = _after(last)
         self._contracts = contracts(settings.policy)
+        self._land = land
 
     @contextmanager
     def staged(
@@ -213,7 +218,7 @@ class _Execution:
         stage.engine.use_rows("reach", reach_rows(self._settings))
         stage.engine.use_rows("pseudonym_key", key_row(key))
         with stage.timed("landing"):
-            land(stage, plan, known, progress)
+            self._land(stage, plan, known, progress)
         if self._last is None or plan.full_because:
             return rebuild(stage, progress)
         return update(stage, self._last.report["withheld"], progress)
@@ -243,7 +248,7 @@ class _Execution:
                 "files": len(mine := [f for f in files if f.feed == feed]),
                 "landed": (landed := sum(f.landed for f in mine)),
                 "quarantined": (quarantined := sum(f.quarantined for f in mine)),
-                "arrived": landed + quarantined,
+                "arrived": landed + quarantined + stage.staged.suppressed.get(feed, 0),
             }
             for feed in FEEDS
         }
@@ -257,6 +262,7 @@ class _Execution:
             "otherFiles": plan.others,
             "missingFeeds": list(plan.missing_feeds),
             "feeds": feeds,
+            "suppressed": stage.staged.suppressed,
             "landedFiles": earlier + len(files) + len(stage.staged.noted),
             **{
                 kind: {name: getattr(stage.staged, kind)[name] for name in (*LANDING, *DERIVED)}
@@ -281,7 +287,8 @@ def known_files(tables: Tables, run: Run | None) -> dict[str, KnownFile]:
     }
 
 
-def _left_by(run: Run | None) -> Before | None:
+def left_by(run: Run | None) -> Before | None:
+    """What a run left, as far as a plan depends on it."""
     return Before(run.policy, run.fingerprint) if run else None
 
 
@@ -301,7 +308,8 @@ def _check_key_place(settings: Settings) -> None:
         )
 
 
-def _known_key(runs: list[Run]) -> str | None:
+def known_key_id(runs: list[Run]) -> str | None:
+    """Mark of the pseudonym key that the lakehouse uses; None where it has used none."""
     return runs[-1].report["keyId"] if runs else None
 
 

@@ -37,6 +37,7 @@ class Staged:
         changes: per table, files to add and files that they replace.
         files: landing files read in this run, with what came of each.
         noted: landing files that were touched but hold what they held; only their time is new.
+        suppressed: records that were kept out because their people were erased, by feed.
         rows: number of rows of every table after the commit.
         added: number of rows that each table gains.
         removed: number of rows that each table loses.
@@ -46,6 +47,7 @@ class Staged:
     changes: dict[str, Commit] = field(default_factory=dict)
     files: list[KnownFile] = field(default_factory=list)
     noted: list[KnownFile] = field(default_factory=list)
+    suppressed: dict[str, int] = field(default_factory=dict)
     rows: dict[str, int] = field(default_factory=dict)
     added: dict[str, int] = field(default_factory=dict)
     removed: dict[str, int] = field(default_factory=dict)

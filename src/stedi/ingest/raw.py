@@ -1,0 +1,210 @@
+"""Landing files as the bytes that they are: look for records, and take some out while every other byte stays (SPEC 6).
+
+Where a record was, stays nothing but its line ends; in a file that is one JSON array, `null`. So everybody else's records keep the lines
+that `_source_line` names. A file is replaced in one step; a link is followed, and what it leads to is replaced.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow as pa
+
+from stedi.catalog.durable import sync
+from stedi.ingest.discover import LandingFile
+from stedi.ingest.profile import chunks
+
+#: Whether a record, whole or broken, is to be taken out. Called with its text.
+Theirs = Callable[[str], bool]
+#: Which texts may hold such a record: a fast look, to spare the others a closer one.
+Hits = Callable[[Sequence[bytes]], Sequence[bool]]
+#: How files in the making begin; they lie beside what they replace, and are no landing files because of the dot.
+TEMPORARY = ".stedi-"
+_DECODER = json.JSONDecoder(strict=False)
+_BLANK = " \t\r"
+#: A record spread over more lines than this is taken for broken lines.
+_MOST_LINES = 1000
+
+
+@dataclass(frozen=True)
+class Cut:
+    """A landing file without the records that were taken out of it.
+
+    Attributes:
+        content: what the file is to hold, before compression.
+        records: how many were taken out.
+        sha256: of the file as it was, compressed.
+    """
+
+    file: LandingFile
+    content: bytes
+    records: int
+    sha256: str
+
+
+def cut(file: LandingFile, theirs: Theirs, hits: Hits) -> Cut:
+    """Take records out of a landing file, in memory. The file is not changed.
+
+    Raises:
+        LandingError: the file cannot be read.
+    """
+    digest = hashlib.sha256()
+    content = b"".join(chunks(file, digest))
+    if not hits([content])[0]:
+        return Cut(file, content, 0, digest.hexdigest())
+    text = content.decode("utf-8", "surrogateescape")
+    spans = _elements(text)
+    if spans is not None:
+        kept, records = _without_elements(text, spans, theirs)
+    else:
+        kept, records = _without_records(text, hits(content.split(b"\n")), theirs)
+    return Cut(file, kept.encode("utf-8", "surrogateescape"), records, digest.hexdigest())
+
+
+def prepare(made: Cut, token: str) -> Path:
+    """Write the new content beside the file, synced, with its permissions; returns where."""
+    target = Path(os.path.realpath(made.file.path))
+    path = target.with_name(f"{TEMPORARY}{token}-{target.name}")
+    with path.open("wb") as raw:
+        path.chmod(target.stat().st_mode & 0o7777)
+        if made.file.packing:
+            with pa.CompressedOutputStream(pa.PythonFile(raw, "w"), made.file.packing) as packed:
+                packed.write(made.content)
+        else:
+            raw.write(made.content)
+    sync(path)
+    return path
+
+
+def put(prepared: Path, file: str) -> None:
+    """Let what was prepared take the place of the file."""
+    target = Path(os.path.realpath(file))
+    prepared.replace(target)
+    sync(target)
+
+
+def remove_temporary(folders: Iterable[str | Path]) -> None:
+    """Remove what was prepared in these folders, at any depth, and never put in place."""
+    seen: set[str] = set()
+    for top in folders:
+        for parent, below, names in os.walk(top, followlinks=True):
+            real = os.path.realpath(parent)
+            if real in seen:
+                below.clear()
+                continue
+            seen.add(real)
+            for name in names:
+                if name.startswith(TEMPORARY):
+                    Path(parent, name).unlink(missing_ok=True)
+
+
+def _elements(text: str) -> list[tuple[int, int]] | None:
+    """Where the elements of a text that is one JSON array begin and end; None where it is something else."""
+    at = _skip(text, 1 if text.startswith("\ufeff") else 0)
+    if not text.startswith("[", at):
+        return None
+    spans: list[tuple[int, int]] = []
+    at = _skip(text, at + 1)
+    while at < len(text) and (text[at] != "]" or spans):
+        try:
+            end = _DECODER.raw_decode(text, at)[1]
+        except (ValueError, RecursionError):
+            return None
+        spans.append((at, end))
+        at = _skip(text, end)
+        if text[at : at + 1] == "]":
+            break
+        if text[at : at + 1] != ",":
+            return None
+        at = _skip(text, at + 1)
+    return spans if _skip(text, at + 1) >= len(text) else None
+
+
+def _skip(text: str, at: int) -> int:
+    while at < len(text) and text[at] in " \t\r\n":
+        at += 1
+    return at
+
+
+def _without_elements(text: str, spans: list[tuple[int, int]], theirs: Theirs) -> tuple[str, int]:
+    parts, at, records = [], 0, 0
+    for begin, end in spans:
+        if theirs(text[begin:end]):
+            parts += [text[at:begin], "null", "\n" * text.count("\n", begin, end)]
+            at, records = end, records + 1
+    return "".join([*parts, text[at:]]), records
+
+
+def _without_records(text: str, hits: Sequence[bool], theirs: Theirs) -> tuple[str, int]:
+    lines = text.split("\n")
+    records = number = 0
+    while number < len(lines):
+        spread = _spread(lines, number)
+        if not any(hits[number : number + max(spread, 1)]):
+            pass
+        elif spread > 1:
+            if theirs("\n".join(lines[number : number + spread]).strip(" \t\r,")):
+                lines[number : number + spread] = [""] * spread
+                records += 1
+        else:
+            lines[number], found = _without_parts(lines[number], theirs)
+            records += found
+        number += max(spread, 1)
+    return "\n".join(lines), records
+
+
+def _spread(lines: list[str], first: int) -> int:
+    """Over how many lines the record that begins in one is spread; 0 where it is not one that goes on."""
+    begin = lines[first].lstrip("\ufeff" + _BLANK)
+    if not begin.startswith("{") or begin.rstrip(_BLANK + ",").endswith("}"):
+        return 0
+    for last in range(first + 1, min(first + _MOST_LINES, len(lines))):
+        line = lines[last].strip(_BLANK)
+        if line.startswith("{"):
+            return 0
+        if line.rstrip(_BLANK + ",").endswith("}"):
+            joined = "\n".join(lines[first : last + 1]).lstrip("\ufeff").strip(_BLANK + ",")
+            if _is_object(joined):
+                return last - first + 1
+    return 0
+
+
+def _is_object(text: str) -> bool:
+    try:
+        return isinstance(json.loads(text, strict=False), dict)
+    except (ValueError, RecursionError):
+        return False
+
+
+def _without_parts(line: str, theirs: Theirs) -> tuple[str, int]:
+    """A line without the records on it that are to go."""
+    going = [(begin, end) for begin, end in _parts(line) if theirs(line[begin:end])]
+    for begin, end in reversed(going):
+        after = end + len(line[end:]) - len(line[end:].lstrip(_BLANK))
+        end = after + 1 if line[after : after + 1] == "," else end
+        line = line[:begin] + line[end:]
+    return ("" if going and not line.strip("\ufeff" + _BLANK) else line), len(going)
+
+
+def _parts(line: str) -> Iterator[tuple[int, int]]:
+    """The objects of a line from the left, and what is left once something is none. A line that is not UTF-8 is not cut."""
+    at = 0
+    if not line.isascii() and any("\udc80" <= letter <= "\udcff" for letter in line):
+        yield 0, len(line)
+        return
+    while True:
+        while at < len(line) and line[at] in "\ufeff,[]" + _BLANK:
+            at += 1
+        if at >= len(line):
+            return
+        try:
+            end = _DECODER.raw_decode(line, at)[1] if line[at] == "{" else len(line)
+        except (ValueError, RecursionError):
+            end = len(line)
+        yield at, end
+        at = end

@@ -1,0 +1,228 @@
+"""The proof that somebody is gone (SPEC 6): every byte that is left is searched for them, and what was searched is signed.
+
+The scan knows nothing of tables and snapshots: it takes every file in the folders, reads its bytes, and what they hold once unpacked
+(gzip, zstd, Parquet with its footer, the blocks of Avro), and looks for the emails and the pseudonyms in any case, escaped or not.
+
+The certificate holds no email: people are keyed hashes, and their identifiers are counted. It is signed with Ed25519; the key lies
+beside the pseudonym key, and the certificate carries the public half. Who wants to be sure compares that with the one they know.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import zlib
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import pyarrow as pa
+import pyarrow.compute as pc
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+
+from stedi.errors import ConfigError, ErasureError, NotFoundError
+from stedi.privacy.register import write_durably
+from stedi.privacy.subjects import plain
+
+_CHUNK = 32 << 20
+#: Chunks overlap by so many bytes, so that nothing is cut in two.
+_OVERLAP = 4096
+_MARKS: dict[bytes, Literal["gzip", "zstd"]] = {b"\x1f\x8b": "gzip", b"\x28\xb5\x2f\xfd": "zstd"}
+
+
+@dataclass(frozen=True)
+class Searched:
+    """A file that was searched. `found` counts how often something that was looked for stands in it."""
+
+    path: str
+    sha256: str
+    bytes: int
+    found: int
+
+
+class Scan:
+    """A search of folders for texts.
+
+    Args:
+        needles: what is looked for, in lower case.
+        allowed: longer texts that hold a needle and belong to somebody else, such as another email.
+    """
+
+    def __init__(self, needles: Iterable[str], allowed: Iterable[str] = ()) -> None:
+        self._needles = sorted(set(needles))
+        self._pattern = re.compile("|".join(map(re.escape, self._needles)) or r"(?!)")
+        self._allowed = sorted((text for text in allowed if self._pattern.search(text)), key=len)[::-1]
+        known = [re.escape(needle) for needle in self._needles if needle.isascii()]
+        odd = [r"\\u[0-9a-f]{4}"] + [r"[^\x00-\x7f]{2}"] * (len(known) < len(self._needles))
+        self._quick = "|".join([*known, *odd])
+
+    def search(self, folders: Sequence[Path], progress: Callable[[str, int, int], None]) -> list[Searched]:
+        """Search every file in some folders, and single files; links are followed, each file is read once."""
+        files = sorted({os.path.realpath(path) for folder in folders for path in _files(folder)})
+        found = []
+        for number, path in enumerate(files):
+            progress("searching every byte", number, len(files))
+            if Path(path).is_file():
+                found.append(self._file(Path(path)))
+        return found
+
+    def _file(self, path: Path) -> Searched:
+        digest, hits = hashlib.sha256(), 0
+        with path.open("rb") as content:
+            begin = content.read(4)
+            content.seek(0)
+            for chunk in _chunks(content.read):
+                digest.update(chunk[1])
+                hits += self._count(chunk[0] + chunk[1])
+        size = path.stat().st_size
+        for text in _unpacked(path, begin):
+            hits += self._count(text)
+        return Searched(str(path), digest.hexdigest(), size, hits)
+
+    def _count(self, content: bytes) -> int:
+        quick = pc.match_substring_regex(pa.array([content], pa.large_binary()), self._quick, ignore_case=True)
+        if not quick[0].as_py():
+            return 0
+        text = content.decode("utf-8", "replace")
+        return max(self._hits(text.lower()), self._hits(plain(text)))
+
+    def _hits(self, text: str) -> int:
+        for longer in self._allowed:
+            text = text.replace(longer, "")
+        return len(self._pattern.findall(text))
+
+
+def issue(file: Path, claim: dict[str, Any], key_file: Path) -> None:
+    """Sign a claim and write the certificate, a JSON file."""
+    key = _signing_key(key_file.with_name(key_file.name + ".certificates.key"))
+    text = _canonical(claim)
+    write_durably(
+        file,
+        json.dumps(
+            {
+                "claim": claim,
+                "publicKey": key.public_key().public_bytes_raw().hex(),
+                "signature": key.sign(text).hex(),
+            },
+            indent=1,
+        ).encode(),
+    )
+
+
+def read(file: Path) -> tuple[dict[str, Any], str]:
+    """The claim of a certificate, its signature checked, and the public key that it was signed with.
+
+    Raises:
+        NotFoundError: there is no such file.
+        ConfigError: it is no certificate.
+        ErasureError: it was changed since it was signed.
+    """
+    if not file.is_file():
+        raise NotFoundError("there is no such certificate", where=str(file), hint="check the path")
+    try:
+        found = json.loads(file.read_text("utf-8"))
+        claim, public, signature = found["claim"], found["publicKey"], bytes.fromhex(found["signature"])
+        Ed25519PublicKey.from_public_bytes(bytes.fromhex(public)).verify(signature, _canonical(claim))
+    except InvalidSignature:
+        raise ErasureError(
+            "the certificate was changed since it was signed", where=str(file), hint="ask for the original"
+        ) from None
+    except (ValueError, KeyError, TypeError):
+        raise ConfigError("this is no certificate", where=str(file), hint="name a file that an erasure wrote") from None
+    return claim, public
+
+
+def changed_files(claim: dict[str, Any]) -> tuple[list[str], list[str]]:
+    """Files that were searched and hold something else today, and files that are gone."""
+    changed, gone = [], []
+    for entry in claim["searched"]["files"]:
+        path = Path(entry["path"])
+        if not path.is_file():
+            gone.append(entry["path"])
+            continue
+        with path.open("rb") as content:
+            if hashlib.file_digest(content, "sha256").hexdigest() != entry["sha256"]:
+                changed.append(entry["path"])
+    return changed, gone
+
+
+def public_key(key_file: Path) -> str | None:
+    """The public key of the certificates of this lakehouse; None where it never issued one."""
+    file = key_file.with_name(key_file.name + ".certificates.key")
+    return _signing_key(file).public_key().public_bytes_raw().hex() if file.exists() else None
+
+
+def _files(top: Path) -> Iterator[Path]:
+    """A file, or all files in a folder at any depth. A folder that can be reached in two ways is looked at once."""
+    if top.is_file():
+        yield top
+    seen: set[str] = set()
+    for folder, below, names in os.walk(top, followlinks=True):
+        real = os.path.realpath(folder)
+        if real in seen:
+            below.clear()
+            continue
+        seen.add(real)
+        yield from (Path(folder, name) for name in names)
+
+
+def _chunks(read: Callable[[int], bytes]) -> Iterator[tuple[bytes, bytes]]:
+    """What is read, in chunks, each with the end of the one before."""
+    before = b""
+    while chunk := read(_CHUNK):
+        yield before, chunk
+        before = (before + chunk)[-_OVERLAP:]
+
+
+def _unpacked(path: Path, begin: bytes) -> Iterator[bytes]:
+    """What the bytes of a file hold."""
+    packing = next((name for mark, name in _MARKS.items() if begin.startswith(mark)), None)
+    if packing:
+        with pa.OSFile(str(path), "rb") as raw:
+            stream = pa.CompressedInputStream(raw, packing)
+            yield from (before + chunk for before, chunk in _chunks(stream.read))
+    elif begin == b"PAR1":
+        yield from _parquet(path)
+    elif begin == b"Obj\x01":
+        yield from _avro(path.read_bytes())
+
+
+def _parquet(path: Path) -> Iterator[bytes]:
+    import pyarrow.parquet as pq
+
+    with pq.ParquetFile(path) as file:
+        yield str(file.metadata.to_dict()).encode()
+        for batch in file.iter_batches():
+            for column in batch.columns:
+                if pa.types.is_string(column.type) or pa.types.is_large_string(column.type):
+                    yield "\n".join(text for text in column.to_pylist() if text is not None).encode()
+
+
+def _avro(content: bytes) -> Iterator[bytes]:
+    """The blocks of an Avro file: each ends with the mark that ends the file, and begins with two numbers."""
+    for block in content.split(content[-16:])[1:-1]:
+        at = _past_number(block, _past_number(block, 0))
+        try:
+            yield zlib.decompress(block[at:], -15)
+        except zlib.error:  # not compressed: its bytes were searched as they are
+            continue
+
+
+def _past_number(block: bytes, at: int) -> int:
+    while at < len(block) and block[at] & 0x80:
+        at += 1
+    return at + 1
+
+
+def _signing_key(file: Path) -> Ed25519PrivateKey:
+    if not file.exists():
+        write_durably(file, Ed25519PrivateKey.generate().private_bytes_raw().hex().encode() + b"\n")
+    return Ed25519PrivateKey.from_private_bytes(bytes.fromhex(file.read_text("ascii").strip()))
+
+
+def _canonical(claim: dict[str, Any]) -> bytes:
+    return json.dumps(claim, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()

@@ -1,0 +1,92 @@
+"""The erasure in progress, as the lakehouse remembers it: who, by keyed hash, and what was done to which landing file.
+
+It is a file of JSON lines in the lakehouse folder, there as long as an erasure is not complete. A line is on the disk before what it tells
+of happens; so after a kill it is known which landing files the lakehouse itself has rewritten, and they are not taken for changed.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Collection
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from stedi.privacy.register import write_durably
+
+_NAME = "erasure.jsonl"
+
+
+@dataclass(frozen=True)
+class Rewritten:
+    """A landing file that was, or was about to be, replaced by one without somebody's records."""
+
+    path: str
+    feed: str
+    before: str
+    after: str
+    size: int
+    modified_ns: int
+    records: int
+
+
+class Journal:
+    """The journal of one lakehouse."""
+
+    def __init__(self, folder: Path) -> None:
+        self._path = folder / _NAME
+        self._read()
+
+    def _read(self) -> None:
+        self.marks: list[str] = []
+        self.rewritten: dict[str, list[Rewritten]] = {}
+        self.rows: dict[str, int] = {}
+        self.runs: set[int] = set()
+        self.landing: Path | None = None
+        for line in self._lines():
+            if "marks" in line:
+                self.marks += line["marks"]
+                self.runs.update(line["runs"])
+                self.landing = Path(line["landing"])
+            elif "rows" in line:
+                self.rows = {name: max(n, self.rows.get(name, 0)) for name, n in line["rows"].items()}
+            else:
+                self.rewritten.setdefault(line["path"], []).append(Rewritten(**line))
+
+    @property
+    def open(self) -> bool:
+        """Whether an erasure is not complete."""
+        return self._path.exists()
+
+    def begin(self, landing: Path, marks: list[str], rows: dict[str, int], runs: Collection[int]) -> None:
+        """Begin an erasure in a landing area, or go on with one; `rows` are those that are to go, by table, `runs` those that hold them."""
+        if not self.open:
+            write_durably(self._path, b"")
+        self._append({"landing": str(landing), "marks": marks, "runs": sorted(runs)})
+        self._append({"rows": rows})
+        self._read()
+
+    def note(self, file: Rewritten) -> None:
+        """Tell that a landing file is about to be replaced."""
+        self._append(asdict(file))
+        self.rewritten.setdefault(file.path, []).append(file)
+
+    def close(self) -> None:
+        """The erasure is complete."""
+        self._path.unlink(missing_ok=True)
+
+    def _append(self, line: dict[str, object]) -> None:
+        with self._path.open("ab") as out:
+            out.write(b"\n" + json.dumps(line).encode())
+            out.flush()
+            os.fsync(out.fileno())
+
+    def _lines(self) -> list[dict[str, Any]]:
+        found = []
+        for line in self._path.read_text("utf-8").split("\n") if self.open else []:
+            try:
+                found.append(json.loads(line))
+            except ValueError:  # empty, or cut by a kill: what it tells of has not happened
+                continue
+        return found

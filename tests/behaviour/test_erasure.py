@@ -1,0 +1,248 @@
+"""Who is forgotten is gone from every byte; everybody else is untouched; and they stay forgotten (SPEC 6)."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import hmac
+import json
+import os
+import random
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from byte_scan import traces
+
+import stedi
+from stedi.simulate import SimulationOptions, simulate
+
+Contents = dict[str, list[dict[str, Any]]]
+
+
+def contents(lake: stedi.Lakehouse, landing: Path | None = None, times: bool = True) -> Contents:
+    """The rows of every table but the lakehouse's own, in order; without `times` and the name of `landing`, to compare two lakehouses."""
+    found = {}
+    for info in lake.tables():
+        if info.zone != "records":
+            rows = lake.table(info.name).to_arrow().to_pylist()
+            for row in rows:
+                if not times and "_ingested_at" in row:
+                    del row["_ingested_at"]
+                    row["_source_file"] = str(Path(row["_source_file"]).relative_to(landing))
+            found[info.name] = sorted(rows, key=repr)
+    return found
+
+
+def named(lake: stedi.Lakehouse, kind: str, value: str) -> str:
+    key = bytes.fromhex(lake.settings.key_file.read_text().strip())
+    return hmac.new(key, f"{kind}:{value}".encode(), hashlib.sha256).hexdigest()
+
+
+class Forgotten:
+    """What is known of people before they are forgotten, gathered from the tables alone."""
+
+    def __init__(self, lake: stedi.Lakehouse, people: set[str], runs: list[int]) -> None:
+        self.people = people
+        self.windows = set()
+        for run in runs:
+            for row in lake.as_of(run).table("device_sessions").to_arrow().to_pylist():
+                if row["customer"] in people:
+                    self.windows.add((row["serialNumber"], row["sessionStart"], row["sessionEnd"]))
+        self.subjects = {named(lake, "subject", person) for person in people}
+        self.devices = {serial for serial, _, _ in self.windows}
+        before = contents(lake)
+        kept = {
+            row["serialNumber"] for row in before["step_trainer_landing"] if not self.owns("step_trainer_landing", row)
+        }
+        kept |= {row["serialNumber"] for row in before["customer_landing"] if row["_customer"] not in people}
+        self.alone = self.devices - kept
+
+    def owns(self, table: str, row: dict[str, Any]) -> bool:
+        if table in ("step_trainer_landing", "step_trainer_trusted"):
+            at = row["sensorReadingTime"]
+            return any(s == row["serialNumber"] and a <= at <= b for s, a, b in self.windows)
+        if table == "machine_learning_curated":
+            return row["subjectId"] in self.subjects
+        return bool({row.get(name) for name in ("_customer", "customer", "candidate", "rival")} & self.people)
+
+    def needles(self, lake: stedi.Lakehouse) -> set[str]:
+        sessions = {named(lake, "session", f"{serial}:{start}") for serial, start, _ in self.windows}
+        return self.people | self.subjects | sessions | self.alone | {named(lake, "device", s) for s in self.alone}
+
+
+def customers(lake: stedi.Lakehouse) -> list[str]:
+    return lake.query('SELECT DISTINCT "_customer" AS c FROM customer_landing ORDER BY 1').to_arrow()["c"].to_pylist()
+
+
+def test_50_people_of_the_real_feeds(stedi_2023: Path, tmp_path: Path) -> None:
+    shutil.copytree(stedi_2023, tmp_path / "feeds")
+    lake = stedi.open_lakehouse(tmp_path / "lake")
+    lake.run(tmp_path / "feeds")
+    everybody = customers(lake)
+    gone = Forgotten(lake, set(random.Random(4).sample(everybody, 50)), [1])
+    before, needles = contents(lake), gone.needles(lake)
+    assert {needle for _, needle in traces([tmp_path / "feeds"], needles)} >= gone.people | gone.alone
+    done = lake.subjects.forget(gone.people)
+    assert sum(done.rows.values()) == sum(gone.owns(name, row) for name, rows in before.items() for row in rows)
+    assert traces([tmp_path], needles, everybody) == []
+    after = contents(lake)
+    assert after == {name: [row for row in rows if not gone.owns(name, row)] for name, rows in before.items()}
+    assert lake.run(tmp_path / "feeds").run is None
+    rebuilt = stedi.open_lakehouse(tmp_path / "rebuilt", pseudonym_key=lake.settings.key_file)
+    rebuilt.run(tmp_path / "feeds")
+    landing = tmp_path / "feeds"
+    assert contents(rebuilt, landing, times=False) == contents(lake, landing, times=False)
+
+
+@pytest.fixture(scope="module")
+def history(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A lakehouse of dirty, packed files that arrived in three deliveries. Copies of it cannot be used: Iceberg keeps absolute paths."""
+    folder = tmp_path_factory.mktemp("history")
+    options = SimulationOptions(
+        customers=150, seed=11, records_per_file=1_500, dirty_share=0.02, compressed_share=0.4, withdrawn_share=0.1
+    )
+    simulate(folder / "all", options)
+    return folder / "all"
+
+
+def deliver(source: Path, landing: Path, part: int) -> None:
+    """Copy every third file into the landing area."""
+    for number, path in enumerate(sorted(p for p in source.rglob("*") if p.is_file() and "truth" not in p.parts)):
+        if number % 3 == part:
+            target = landing / path.relative_to(source)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(path, target)
+
+
+def test_people_of_a_lakehouse_with_history(history: Path, tmp_path: Path) -> None:
+    lake, landing = stedi.open_lakehouse(tmp_path / "lake"), tmp_path / "feeds"
+    for part in range(3):
+        deliver(history, landing, part)
+        lake.run(landing)
+    vanished = sorted((landing / "accelerometer").rglob("*.json*"))[0]
+    vanished.unlink()
+    lake.run(landing)
+    everybody = customers(lake)
+    gone = Forgotten(lake, set(random.Random(5).sample(everybody, 50)), [run.run for run in lake.runs()])
+    before, needles = contents(lake), gone.needles(lake)
+    found = lake.subjects.find(gone.people)
+    assert len(found.earlier) == len(lake.runs()) - 1
+    done = lake.subjects.forget(gone.people)
+    assert done.rows == found.rows
+    assert done.files == found.files
+    assert traces([tmp_path], needles, everybody) == []
+    after = contents(lake)
+    for name in ("customer_landing", "accelerometer_landing", "step_trainer_landing"):
+        assert after[name] == [row for row in before[name] if not gone.owns(name, row)], name
+    taken = [row["raw"].lower() for row in before["quarantine"] if row not in after["quarantine"]]
+    assert len(taken) == len(before["quarantine"]) - len(after["quarantine"]) == done.rows["quarantine"] > 0
+    assert all(any(word in raw for word in gone.people | gone.devices) for raw in taken)
+    assert lake.run(landing).run is None
+    rebuilt = stedi.open_lakehouse(tmp_path / "rebuilt", pseudonym_key=lake.settings.key_file)
+    lake.run(landing, full=True)
+    assert contents(lake) == after
+    shutil.rmtree(tmp_path / "rebuilt", ignore_errors=True)
+    again = tmp_path / "again"
+    for part in range(3):
+        deliver(history, again, part)
+    rebuilt.run(again)  # as restored from a backup: everybody is in it, and the erased ones are kept out
+    assert traces([tmp_path / "rebuilt"], needles, everybody) == []
+
+
+def write(path: Path, *records: dict[str, Any]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    text = "".join(json.dumps(record) + "\n" for record in records)
+    path.write_bytes(gzip.compress(text.encode()) if path.suffix == ".gz" else text.encode())
+
+
+def test_delivered_again_stays_out_and_a_new_registration_comes_back(small_feeds: Path, tmp_path: Path) -> None:
+    shutil.copytree(small_feeds, tmp_path / "backup")
+    lake = stedi.open_lakehouse(tmp_path / "lake")
+    lake.run(small_feeds)
+    lake.subjects.forget(["ana@example.org"])
+    after = contents(lake)
+    for path in (tmp_path / "backup").rglob("*.json"):
+        shutil.copy(path, path.parent.parent.parent.parent / "feeds" / path.parent.parent.name / "again.json")
+    result = lake.run(small_feeds)
+    assert result.report["suppressed"] == {"customer": 1, "accelerometer": 6, "step_trainer": 5}
+    assert traces([tmp_path / "lake"], ["ana@example.org", "device-a"]) == []
+    assert contents(lake)["customers_curated"] == after["customers_curated"]
+    now = 4_000_000_000_000
+    write(
+        small_feeds / "customer/new.json.gz",
+        {"email": "Ana@example.org", "registrationDate": now, "lastUpdateDate": now},
+    )
+    reading = {"user": "ana@example.org", "x": 0.0, "y": 0.0, "z": 0.0}
+    write(small_feeds / "accelerometer/new.json", {**reading, "timestamp": now - 1}, {**reading, "timestamp": now})
+    result = lake.run(small_feeds)
+    assert result.report["suppressed"] == {"accelerometer": 1}
+    assert [
+        row["timestamp"] for row in contents(lake)["accelerometer_landing"] if row["_customer"] == "ana@example.org"
+    ] == [now]
+
+
+def test_all_other_bytes_of_the_landing_files_stay(small_feeds: Path, tmp_path: Path) -> None:
+    shutil.copytree(small_feeds, tmp_path / "backup")
+    lake = stedi.open_lakehouse(tmp_path / "lake")
+    lake.run(small_feeds)
+    lake.subjects.forget(["bo@example.org"])
+    for path in small_feeds.rglob("*.json"):
+        old = (tmp_path / "backup" / path.relative_to(small_feeds)).read_bytes().split(b"\n")
+        assert path.read_bytes() == b"\n".join(b"" if b"bo@" in line or b"device-b" in line else line for line in old)
+
+
+def test_a_file_that_does_not_hold_what_the_tables_have_from_it(small_feeds: Path, tmp_path: Path) -> None:
+    """The books say that there were records; finding none in the file must not pass for success."""
+    lake = stedi.open_lakehouse(tmp_path / "lake")
+    lake.run(small_feeds)
+    path = small_feeds / "customer/2023/customer.json"
+    status = path.stat()
+    path.write_bytes(path.read_bytes().replace(b"ana@", b"anu@"))
+    os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
+    before = contents(lake)
+    with pytest.raises(stedi.ErasureError, match="1 records of theirs from a landing file in which 0 were found"):
+        lake.subjects.forget(["ana@example.org"])
+    assert contents(lake) == before
+
+
+def test_nobody(small_feeds: Path, tmp_path: Path) -> None:
+    lake = stedi.open_lakehouse(tmp_path / "lake")
+    lake.run(small_feeds)
+    done = lake.subjects.forget(["nobody@example.org"])
+    assert (done.known, done.run, len(lake.runs())) == (False, None, 1)
+
+
+def test_the_policy_seed(small_feeds: Path, tmp_path: Path) -> None:
+    lake = stedi.open_lakehouse(tmp_path / "lake", policy="seed")
+    lake.run(small_feeds)
+    lake.subjects.forget(["ana@example.org"])
+    assert traces([tmp_path / "lake", small_feeds], ["ana@example.org"]) == []
+
+
+@pytest.mark.parametrize("step", ["rewriting landing files", "committing", "publishing", "letting go of earlier runs"])
+def test_stopped_half_way_the_next_run_completes_it(
+    small_feeds: Path, tmp_path: Path, step: str, write_small_feeds: Callable[[Path], Path]
+) -> None:
+    lake = stedi.open_lakehouse(tmp_path / "lake")
+    lake.run(small_feeds)
+    before = contents(lake)
+
+    def stop(name: str, done: int, total: int) -> None:
+        if name == step and (done or total == 1):
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        lake.subjects.forget(["ana@example.org", "fay@example.org"], progress=stop)
+    found = {check.name: check for check in stedi.lakehouse.doctor(tmp_path / "lake")}
+    assert found["erasure"].status == "problem"
+    lake.run(small_feeds)
+    assert traces([tmp_path], ["ana@example.org", "fay@example.org", "device-a"]) == []
+    after = contents(lake)
+    for name in ("customer_landing", "accelerometer_landing"):
+        assert after[name] == [row for row in before[name] if row["_customer"] != "ana@example.org"]
+    found = {check.name: check for check in stedi.lakehouse.doctor(tmp_path / "lake")}
+    assert found["erasure"].status == "ok"
+    assert lake.run(small_feeds).run is None
