@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from stedi.engines.base import Engine
 
-_PAIR = '"serialNumber", "sessionStart", "customer"'
+_PAIR = '"deviceNumber", "sessionStart", "customerNumber"'
 _MUTUAL = f"""
     WITH earliest AS (
       SELECT {_PAIR}, "deviceTime", "phoneTime",
@@ -20,14 +20,14 @@ _MUTUAL = f"""
     SELECT {_PAIR}, "deviceTime", "phoneTime" FROM earliest
     WHERE "phoneTime" = "firstPhone" AND "deviceTime" = "firstDevice\""""
 _LEFT = """
-    SELECT p."serialNumber", p."sessionStart", p."customer", p."deviceTime", p."phoneTime" FROM open_pairs AS p
+    SELECT p."deviceNumber", p."sessionStart", p."customerNumber", p."deviceTime", p."phoneTime" FROM open_pairs AS p
     WHERE NOT EXISTS (
       SELECT 1 FROM round_matches AS m
-      WHERE m."serialNumber" = p."serialNumber" AND m."sessionStart" = p."sessionStart" AND m."customer" = p."customer"
+      WHERE m."deviceNumber" = p."deviceNumber" AND m."sessionStart" = p."sessionStart" AND m."customerNumber" = p."customerNumber"
         AND m."deviceTime" = p."deviceTime"
     ) AND NOT EXISTS (
       SELECT 1 FROM round_matches AS m
-      WHERE m."serialNumber" = p."serialNumber" AND m."sessionStart" = p."sessionStart" AND m."customer" = p."customer"
+      WHERE m."deviceNumber" = p."deviceNumber" AND m."sessionStart" = p."sessionStart" AND m."customerNumber" = p."customerNumber"
         AND m."phoneTime" = p."phoneTime"
     )"""
 

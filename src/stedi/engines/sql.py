@@ -21,14 +21,21 @@ _WHITE_SPACE_SQL = f"concat({', '.join(f'chr({point})' for point in _WHITE_SPACE
 
 
 def trimmed(name: str) -> str:
-    """A text without white space around it. Where it begins and ends with ASCII, as nearly all do, that takes a glance."""
-    plain = f"ascii({name}) BETWEEN 33 AND 126 AND ascii(right({name}, 1)) BETWEEN 33 AND 126"
-    return f"CASE WHEN {plain} THEN {name} ELSE trim({name}, {_WHITE_SPACE_SQL}) END"
+    """A text without white space around it."""
+    return f"CASE WHEN {_plain(name)} THEN {name} ELSE trim({name}, {_WHITE_SPACE_SQL}) END"
 
 
 def customer_of(name: str) -> str:
     """Who an email stands for: emails are compared trimmed and in lower case (SPEC 2)."""
-    return f"lower({trimmed(name)})"
+    return f"CASE WHEN {_plain(name)} THEN lower({name}) ELSE lower(trim({name}, {_WHITE_SPACE_SQL})) END"
+
+
+def _plain(name: str) -> str:
+    """Whether a text begins and ends with visible ASCII, as nearly all do: to see that takes a glance, to trim takes long.
+
+    Its last character is looked for where it is if all are ASCII. If not, there is none, and the answer is no.
+    """
+    return f"{name} BETWEEN '!' AND '~' AND ascii(substr({name}, strlen({name}), 1)) BETWEEN 33 AND 126"
 
 
 def listed(texts: Iterable[str]) -> str:

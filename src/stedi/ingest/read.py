@@ -12,7 +12,8 @@ file was read exactly. Anything else goes to `salvage`, which takes its time and
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from stedi.contracts import FEEDS, NAMES_CUSTOMER, Column, Contract
 from stedi.engines.sql import customer_of, literal, quoted, trimmed
@@ -71,6 +72,26 @@ def is_blank(column: Column) -> str:
     return f"({trimmed(quoted(column.name))} = '')"
 
 
+def proof_select(parquet: str, contract: Contract) -> str:
+    """SELECT, per file of a fast read: records and texts that may be blank; and of all files: the quotes accounted for, and missing fields.
+
+    It hardly reads anything: how many values are null stands in the footer. A file never accounts for more quotes than it has. So if the
+    sums agree, every file does.
+    """
+    present = '(m."num_values" - m."stats_null_count")'
+    quotes = " ".join(f"WHEN {literal(c.name)} THEN {quotes_of(c)}" for c in contract.source_columns)
+    required = [c for c in contract.source_columns if c.required]
+    missing = " ".join(f'WHEN {literal(c.name)} THEN m."stats_null_count"' for c in required)
+    odd = [f"count_if({quoted(c.name)} < '!' OR {quoted(c.name)} > '~')" for c in required if c.type == "varchar"]
+    return f"""SELECT f.*, t.* FROM (
+          SELECT "_source_file" AS "path", count(*) AS "records", {" + ".join(odd)} AS "odd"
+          FROM read_parquet({literal(parquet)}) GROUP BY "_source_file") AS f
+        CROSS JOIN (
+          SELECT CAST(sum({present} * CASE m."path_in_schema" {quotes} ELSE 0 END) AS BIGINT) AS "quotes",
+            CAST(sum(CASE m."path_in_schema" {missing} ELSE 0 END) AS BIGINT) AS "missing"
+          FROM parquet_metadata({literal(parquet)}) AS m) AS t"""
+
+
 def accounting_select(parquet: str, contract: Contract) -> str:
     """SELECT, per file of a fast read: records, the quotes they account for, and whether a required field is missing."""
     fields = [f"count({quoted(c.name)}) * {quotes_of(c)}" for c in contract.source_columns]
@@ -80,6 +101,14 @@ def accounting_select(parquet: str, contract: Contract) -> str:
         f'SELECT "_source_file" AS "path", count(*) AS "records", {" + ".join(fields)} AS "quotes",'
         f' {" + ".join(missing + blank)} AS "missing" FROM read_parquet({literal(parquet)}) GROUP BY "_source_file"'
     )
+
+
+def are_exact(profiles: Sequence[Profile], records: Mapping[str, int], rows: Sequence[Mapping[str, Any]]) -> bool:
+    """Whether what `proof_select` finds proves that all files were read exactly. If not, some of them still may have been."""
+    in_order = all(p.plain and (p.array or records[p.file.path] == p.lines) for p in profiles)
+    found = rows[0] if rows else {"quotes": 0, "missing": 0}
+    odd = sum(row["odd"] for row in rows)
+    return in_order and odd == found["missing"] == 0 and found["quotes"] == sum(p.quotes for p in profiles)
 
 
 def is_exact(profile: Profile, records: int, quotes: int, missing: int) -> bool:

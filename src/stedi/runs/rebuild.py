@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from stedi.contracts import FEEDS
 from stedi.devices.matching import match_instants
@@ -21,6 +21,8 @@ DERIVED = (
 )
 #: What leads from readings to the evidence for whose device it is, in order. `instant_matches` follows from `instant_pairs`.
 EVIDENCE = (
+    "customer_numbers",
+    "device_numbers",
     "phone_instants",
     "device_instants",
     "session_instants",
@@ -35,7 +37,7 @@ _BEFORE: Mapping[str, Sequence[str]] = {
     "customer_trusted": ("customer_holding",),
     "accelerometer_trusted": ("repeated_readings",),
     "session_evidence": EVIDENCE,
-    "step_trainer_trusted": ("usable_instants", "repeated_steps"),
+    "step_trainer_trusted": ("decided_instants", "usable_instants", "repeated_steps"),
     "machine_learning_curated": ("session_pseudonyms",),
 }
 #: Tables for which `seed` needs none of that: there a device belongs to whom the customer record says.
@@ -45,10 +47,13 @@ _SPENT: Mapping[str, Sequence[str]] = {
     "session_instants": ("device_instants",),
     "instant_pairs": ("instant_pairs",),
     "session_evidence": ("phone_instants", "sessions", "session_pairs", "pair_hours", "pair_evidence"),
+    "decided_instants": ("session_instants",),
     "usable_instants": ("instant_matches",),
     "step_trainer_trusted": ("usable_instants",),
     "machine_learning_curated": ("session_pseudonyms",),
 }
+#: Rows of step_trainer_trusted that are joined with their readings at a time: it takes about a gigabyte.
+_STEPS_PER_PART = 3_000_000
 #: The feed of whose landing rows a table can have no more than there are.
 _FED_BY = {"accelerometer_trusted": "accelerometer", "step_trainer_trusted": "step_trainer"}
 
@@ -60,7 +65,7 @@ def rebuild(stage: Stage, progress: Progress) -> dict[str, dict[str, int]]:
         with stage.timed(name):
             if name not in _BY_EVIDENCE or stage.settings.policy == "strict":
                 compute(stage, _BEFORE.get(name, ()))
-            stage.rewrite(name, stage.model(name), _at_most(stage, name))
+            stage.rewrite(name, _selects(stage, name), _at_most(stage, name))
             _drop_spent(stage, name)
     progress("building", len(DERIVED), len(DERIVED))
     with stage.timed("withheld"):
@@ -74,6 +79,31 @@ def compute(stage: Stage, steps: Sequence[str]) -> None:
         if step == "instant_pairs":
             match_instants(stage.engine, stage.settings.devices.clock_tolerance_ms)
         _drop_spent(stage, step)
+
+
+def _selects(stage: Stage, name: str) -> Iterator[str]:
+    """What selects the rows of a table.
+
+    Where joins are larger than memory, rows come out of them in no order. The rows of a person should lie together all the same: they
+    compress several times better, and few files are to be written anew when the person withdraws. So steps are sorted, and training rows
+    are selected a part of the customers at a time, which keeps their join small.
+    """
+    if name == "step_trainer_trusted":
+        order = ", ".join(f'"{column}"' for column in stage.contracts[name].sorted_by)
+        yield f"SELECT * FROM ({stage.model(name)}) AS t ORDER BY {order}"
+        return
+    parts = max(1, -(-stage.staged.rows.get("step_trainer_trusted", 0) // _STEPS_PER_PART))
+    if name != "machine_learning_curated" or stage.settings.policy != "strict" or parts == 1:
+        yield stage.model(name)
+        return
+    sides = ("step_trainer_trusted", "accelerometer_trusted")
+    for part in range(parts):
+        for side in sides:
+            among = f'SELECT * FROM after_{side} AS t WHERE hash(t."customer") % {parts} = {part}'
+            stage.engine.define(side, among)
+        yield stage.model(name)
+    for side in sides:
+        stage.engine.define(side, f"SELECT * FROM after_{side}")
 
 
 def _drop_spent(stage: Stage, name: str) -> None:

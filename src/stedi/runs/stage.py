@@ -7,7 +7,7 @@ Afterwards the engine knows the table as it will be, as `NAME` and as `after_NAM
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -23,7 +23,7 @@ from stedi.runs.audit import Violation, check_table
 from stedi.runs.plan import KnownFile
 
 #: Rows of one data file: a person's rows lie in few of them, as they arrived, so that a change to them does not rewrite everybody's.
-ROWS_PER_FILE = 500_000
+ROWS_PER_FILE = 250_000
 
 #: Called with the name of a step, how much of it is done, and how much there is.
 Progress = Callable[[str, int, int], None]
@@ -104,11 +104,15 @@ class Stage:
         self.engine.use_files(name, files, contract)
         self.staged.rows[name] = self.count(f"after_{name}")
 
-    def rewrite(self, name: str, select: str, at_most: int) -> None:
-        """Replace all rows of a table. `at_most` bounds their number, as far as that is known beforehand."""
+    def rewrite(self, name: str, selects: Iterable[str], at_most: int) -> None:
+        """Replace all rows of a table by those of the selects; each is run before the next is asked for.
+
+        `at_most` bounds the number of rows, as far as that is known beforehand.
+        """
         self.rewritten = True
         current = self.files_before(name)
-        self.change(name, self.write(name, select, "all", at_most), current, current)
+        written = [self.write(name, select, f"all{part}", at_most) for part, select in enumerate(selects)]
+        self.change(name, [path for paths in written for path in paths], current, current)
         self.staged.added[name] = self.staged.rows[name]
         self.staged.removed[name] = self.last.report["rows"].get(name, 0) if self.last else 0
         self.check(name, name)

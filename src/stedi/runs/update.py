@@ -131,13 +131,12 @@ def _evidence(stage: Stage, counts: Counts) -> None:
         "accelerometer_trusted",
         f"SELECT * FROM after_accelerometer_trusted AS t WHERE {_among(_CUSTOMER, 'scope_customers')}",
     )
-    _as_of(stage, "before", "customer_trusted", "device_sessions")
+    _as_of(stage, "before", "device_sessions")
     _sessionize(stage, "before")
-    compute(stage, ["repeated_steps"])
+    compute(stage, ["decided_instants", "repeated_steps"])
     _count(stage, counts, "step_trainer", "before")
-    _as_of(stage, "after", "customer_trusted")
     _sessionize(stage, "after")
-    compute(stage, [step for step in EVIDENCE if step not in ("device_instants", "session_instants")])
+    compute(stage, ["phone_instants", *EVIDENCE[EVIDENCE.index("sessions") :]])
     stage.splice(
         "session_evidence",
         stage.model("session_evidence"),
@@ -146,8 +145,13 @@ def _evidence(stage: Stage, counts: Counts) -> None:
 
 
 def _sessionize(stage: Stage, state: str) -> None:
-    stage.engine.define("step_trainer_landing", f"SELECT * FROM steps_{state}")
-    stage.engine.keep("device_instants", scope_model("device_instants"))
+    engine = stage.engine
+    engine.define("step_trainer_landing", f"SELECT * FROM steps_{state}")
+    engine.define(
+        "customer_trusted", f"SELECT * FROM {state}_customer_trusted AS t WHERE {_among(_CUSTOMER, 'scope_customers')}"
+    )
+    compute(stage, ["customer_numbers", "device_numbers"])
+    engine.keep("device_instants", scope_model("device_instants"))
     compute(stage, ["session_instants"])
 
 
@@ -168,7 +172,7 @@ def _sessions(stage: Stage, counts: Counts) -> None:
         f"SELECT * FROM ({stage.model('device_sessions')}) AS t WHERE {_among(_DEVICE, 'scope_devices')}",
         f"SELECT * FROM before_device_sessions AS t WHERE {_among(_DEVICE, 'scope_devices')}",
     )
-    compute(stage, ["repeated_steps"])
+    compute(stage, ["decided_instants", "repeated_steps"])
     _count(stage, counts, "step_trainer", "after")
 
 

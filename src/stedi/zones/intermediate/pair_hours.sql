@@ -3,12 +3,12 @@
 -- finds the customer's instants in the window without looking at all that the customer ever did. Kept as a table of its own, so that no
 -- optimizer joins sessions and customers on the hour alone.
 SELECT DISTINCT
-  p."serialNumber",
+  p."deviceNumber",
   p."sessionStart",
   p."sessionEnd",
-  p."customer",
+  p."customerNumber",
   p."windowStart",
   i."instant" // s."hourMs" AS "hour"
 FROM session_pairs AS p
-INNER JOIN session_instants AS i ON i."serialNumber" = p."serialNumber" AND i."sessionStart" = p."sessionStart"
+INNER JOIN session_instants AS i ON i."deviceNumber" = p."deviceNumber" AND i."sessionStart" = p."sessionStart"
 CROSS JOIN settings AS s

@@ -2,4 +2,4 @@
 SELECT DISTINCT a."customer"
 FROM after_accelerometer_trusted AS a
 CROSS JOIN settings AS s
-WHERE EXISTS (SELECT 1 FROM device_ticks AS t WHERE t."tick" = a."timestamp" // (s."clockToleranceMs" + 1))
+INNER JOIN device_ticks AS t ON t."tick" = a."timestamp" // (s."clockToleranceMs" + 1)

@@ -2,4 +2,4 @@
 SELECT DISTINCT l."serialNumber"
 FROM after_step_trainer_landing AS l
 CROSS JOIN settings AS s
-WHERE EXISTS (SELECT 1 FROM phone_ticks AS t WHERE t."tick" = l."sensorReadingTime" // (s."clockToleranceMs" + 1))
+INNER JOIN phone_ticks AS t ON t."tick" = l."sensorReadingTime" // (s."clockToleranceMs" + 1)

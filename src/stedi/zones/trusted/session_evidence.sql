@@ -1,13 +1,15 @@
 -- The pairs of session and customer that look alike enough to be candidates (SPEC 5): what decides whose device it is.
 SELECT
-  e."serialNumber",
+  d."serialNumber",
   e."sessionStart",
   e."sessionEnd",
-  e."customer",
+  c."customer",
   e."matches",
   e."deviceReadings",
   e."customerReadings",
   e."jaccard"
 FROM pair_evidence AS e
+INNER JOIN device_numbers AS d ON d."deviceNumber" = e."deviceNumber"
+INNER JOIN customer_numbers AS c ON c."customerNumber" = e."customerNumber"
 CROSS JOIN settings AS s
 WHERE e."jaccard" >= s."minJaccard"

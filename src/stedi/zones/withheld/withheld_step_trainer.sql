@@ -2,25 +2,19 @@
 -- Duplicates are counted from landing alone, so that the books can fail to balance: kept + withheld = landed.
 WITH judged AS (
   SELECT
-    l."sensorReadingTime",
-    l."serialNumber",
-    l."distanceFromObject",
-    CASE
-      WHEN d."status" IS NULL THEN 'unmatched session'
-      WHEN d."status" = 'ambiguous' THEN 'ambiguous session'
-      WHEN l."sensorReadingTime" < c."usableSince" THEN 'before consent'
-    END AS "reason"
+    CASE WHEN i."instant" IS NULL THEN 'unmatched session' ELSE i."reason" END AS "reason"
   FROM step_trainer_landing AS l
-  LEFT JOIN session_instants AS i ON i."serialNumber" = l."serialNumber" AND i."instant" = l."sensorReadingTime"
-  LEFT JOIN device_sessions AS d ON d."serialNumber" = i."serialNumber" AND d."sessionStart" = i."sessionStart"
-  LEFT JOIN customer_trusted AS c ON c."customer" = d."customer"
+  INNER JOIN device_numbers AS n ON n."serialNumber" = l."serialNumber"
+  LEFT JOIN decided_instants AS i ON i."deviceNumber" = n."deviceNumber" AND i."instant" = l."sensorReadingTime"
 ),
 copies AS (
   SELECT count(*) - 1 AS "more"
-  FROM judged AS j
-  INNER JOIN repeated_steps AS r ON r."mark" = hash(j."serialNumber", j."sensorReadingTime", j."distanceFromObject")
-  WHERE j."reason" IS NULL
-  GROUP BY j."sensorReadingTime", j."serialNumber", j."distanceFromObject"
+  FROM step_trainer_landing AS l
+  INNER JOIN repeated_steps AS r ON r."mark" = hash(l."serialNumber", l."sensorReadingTime", l."distanceFromObject")
+  INNER JOIN device_numbers AS n ON n."serialNumber" = l."serialNumber"
+  INNER JOIN decided_instants AS i ON i."deviceNumber" = n."deviceNumber" AND i."instant" = l."sensorReadingTime"
+  WHERE i."reason" IS NULL
+  GROUP BY l."sensorReadingTime", l."serialNumber", l."distanceFromObject"
   HAVING count(*) > 1
 )
 SELECT j."reason", count(*) AS "records"
