@@ -3,78 +3,22 @@
 from __future__ import annotations
 
 import gzip
-import hashlib
-import hmac
 import json
 import os
 import random
 import shutil
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 from byte_scan import traces
+from forgotten import Forgotten, contents, customers, named
+from pyiceberg.catalog.sql import SqlCatalog
 
 import stedi
 from stedi.simulate import SimulationOptions, simulate
-
-Contents = dict[str, list[dict[str, Any]]]
-
-
-def contents(lake: stedi.Lakehouse, landing: Path | None = None, times: bool = True) -> Contents:
-    """The rows of every table but the lakehouse's own, in order; without `times` and the name of `landing`, to compare two lakehouses."""
-    found = {}
-    for info in lake.tables():
-        if info.zone != "records":
-            rows = lake.table(info.name).to_arrow().to_pylist()
-            for row in rows:
-                if not times and "_ingested_at" in row:
-                    del row["_ingested_at"]
-                    row["_source_file"] = str(Path(row["_source_file"]).relative_to(landing))
-            found[info.name] = sorted(rows, key=repr)
-    return found
-
-
-def named(lake: stedi.Lakehouse, kind: str, value: str) -> str:
-    key = bytes.fromhex(lake.settings.key_file.read_text().strip())
-    return hmac.new(key, f"{kind}:{value}".encode(), hashlib.sha256).hexdigest()
-
-
-class Forgotten:
-    """What is known of people before they are forgotten, gathered from the tables alone."""
-
-    def __init__(self, lake: stedi.Lakehouse, people: set[str], runs: list[int]) -> None:
-        self.people = people
-        self.windows = set()
-        for run in runs:
-            for row in lake.as_of(run).table("device_sessions").to_arrow().to_pylist():
-                if row["customer"] in people:
-                    self.windows.add((row["serialNumber"], row["sessionStart"], row["sessionEnd"]))
-        self.subjects = {named(lake, "subject", person) for person in people}
-        self.devices = {serial for serial, _, _ in self.windows}
-        before = contents(lake)
-        kept = {
-            row["serialNumber"] for row in before["step_trainer_landing"] if not self.owns("step_trainer_landing", row)
-        }
-        kept |= {row["serialNumber"] for row in before["customer_landing"] if row["_customer"] not in people}
-        self.alone = self.devices - kept
-
-    def owns(self, table: str, row: dict[str, Any]) -> bool:
-        if table in ("step_trainer_landing", "step_trainer_trusted"):
-            at = row["sensorReadingTime"]
-            return any(s == row["serialNumber"] and a <= at <= b for s, a, b in self.windows)
-        if table == "machine_learning_curated":
-            return row["subjectId"] in self.subjects
-        return bool({row.get(name) for name in ("_customer", "customer", "candidate", "rival")} & self.people)
-
-    def needles(self, lake: stedi.Lakehouse) -> set[str]:
-        sessions = {named(lake, "session", f"{serial}:{start}") for serial, start, _ in self.windows}
-        return self.people | self.subjects | sessions | self.alone | {named(lake, "device", s) for s in self.alone}
-
-
-def customers(lake: stedi.Lakehouse) -> list[str]:
-    return lake.query('SELECT DISTINCT "_customer" AS c FROM customer_landing ORDER BY 1').to_arrow()["c"].to_pylist()
 
 
 def test_50_people_of_the_real_feeds(stedi_2023: Path, tmp_path: Path) -> None:
@@ -91,6 +35,8 @@ def test_50_people_of_the_real_feeds(stedi_2023: Path, tmp_path: Path) -> None:
     after = contents(lake)
     assert after == {name: [row for row in rows if not gone.owns(name, row)] for name, rows in before.items()}
     assert lake.run(tmp_path / "feeds").run is None
+    lake.run(tmp_path / "feeds", full=True)
+    assert contents(lake) == after
     rebuilt = stedi.open_lakehouse(tmp_path / "rebuilt", pseudonym_key=lake.settings.key_file)
     rebuilt.run(tmp_path / "feeds")
     landing = tmp_path / "feeds"
@@ -122,6 +68,8 @@ def test_people_of_a_lakehouse_with_history(history: Path, tmp_path: Path) -> No
     for part in range(3):
         deliver(history, landing, part)
         lake.run(landing)
+    lake.pin(1, reason="a model")
+    lake.pin(2, reason="another model")
     vanished = sorted((landing / "accelerometer").rglob("*.json*"))[0]
     vanished.unlink()
     lake.run(landing)
@@ -130,21 +78,34 @@ def test_people_of_a_lakehouse_with_history(history: Path, tmp_path: Path) -> No
     before, needles = contents(lake), gone.needles(lake)
     found = lake.subjects.find(gone.people)
     assert len(found.earlier) == len(lake.runs()) - 1
+    assert found.pinned == {1: "a model", 2: "another model"}
     done = lake.subjects.forget(gone.people)
     assert done.rows == found.rows
     assert done.files == found.files
+    assert (done.let_go, done.unpinned) == ((1, 2, 3), found.pinned)
+    assert [(run.readable, run.pinned) for run in lake.runs()] == [(False, None)] * 3 + [(True, None)]
     assert traces([tmp_path], needles, everybody) == []
     after = contents(lake)
     for name in ("customer_landing", "accelerometer_landing", "step_trainer_landing"):
         assert after[name] == [row for row in before[name] if not gone.owns(name, row)], name
+    for name in ("customer_trusted", "consent_history", "accelerometer_trusted"):
+        assert after[name] == [row for row in before[name] if row["customer"] not in gone.people], name
+    others = gone.without_rivals(before)
+    for name in ("session_evidence", "customers_curated", "step_trainer_trusted"):
+        assert [row for row in after[name] if row["customer"] in others], name
+        assert [row for row in after[name] if row["customer"] in others] == [
+            row for row in before[name] if row["customer"] in others
+        ], name
+    pseudonyms = {named(lake, "subject", customer) for customer in others}
+    left = [row for row in after["machine_learning_curated"] if row["subjectId"] in pseudonyms]
+    assert left == [row for row in before["machine_learning_curated"] if row["subjectId"] in pseudonyms]
     taken = [row["raw"].lower() for row in before["quarantine"] if row not in after["quarantine"]]
     assert len(taken) == len(before["quarantine"]) - len(after["quarantine"]) == done.rows["quarantine"] > 0
     assert all(any(word in raw for word in gone.people | gone.devices) for raw in taken)
     assert lake.run(landing).run is None
-    rebuilt = stedi.open_lakehouse(tmp_path / "rebuilt", pseudonym_key=lake.settings.key_file)
     lake.run(landing, full=True)
     assert contents(lake) == after
-    shutil.rmtree(tmp_path / "rebuilt", ignore_errors=True)
+    rebuilt = stedi.open_lakehouse(tmp_path / "rebuilt", pseudonym_key=lake.settings.key_file)
     again = tmp_path / "again"
     for part in range(3):
         deliver(history, again, part)
@@ -206,6 +167,49 @@ def test_a_file_that_does_not_hold_what_the_tables_have_from_it(small_feeds: Pat
     with pytest.raises(stedi.ErasureError, match="1 records of theirs from a landing file in which 0 were found"):
         lake.subjects.forget(["ana@example.org"])
     assert contents(lake) == before
+
+
+def test_a_snapshot_that_another_program_keeps(small_feeds: Path, tmp_path: Path) -> None:
+    """Ana left every file and every run, but a tag of another program still leads to her."""
+    lake = stedi.open_lakehouse(tmp_path / "lake")
+    lake.run(small_feeds)
+    table = SqlCatalog("stedi", uri=f"sqlite:///{tmp_path}/lake/catalog.db").load_table("stedi.customer_landing")
+    table.manage_snapshots().create_tag(table.current_snapshot().snapshot_id, "audit-of-2023").commit()
+    for path in (small_feeds / "customer/2023/customer.json", small_feeds / "accelerometer/2023/accelerometer.json"):
+        path.write_text("".join(line for line in path.read_text().splitlines(True) if "ana@" not in line))
+    lake.run(small_feeds)
+    lake.maintain(keep_runs=1, keep_days=0)
+    found = lake.subjects.find(["ana@example.org"])
+    assert (found.known, found.elsewhere, sum(found.rows.values()), found.files, found.earlier) == (True, 1, 0, {}, {})
+    assert lake.subjects.forget(["ana@example.org"]).known
+    assert "audit-of-2023" not in table.refresh().refs()
+    assert traces([tmp_path], ["ana@example.org"]) == []
+    assert lake.run(small_feeds).run is None
+
+
+def test_files_that_nothing_needs_to_read_are_not_read(small_feeds: Path, tmp_path: Path) -> None:
+    """Only files that rows of theirs came from are read, and those never read or changed; what is found there is found."""
+    lake = stedi.open_lakehouse(tmp_path / "lake")
+    write(small_feeds / "customer/other.json", {"email": "gus@example.org", "lastUpdateDate": 1})
+    lake.run(small_feeds)
+    write(small_feeds / "customer/new.json", {"email": "ana@example.org", "lastUpdateDate": 1})
+    (small_feeds / "customer/other.json").chmod(0)  # whoever reads it fails, but for root: so look at what is opened
+    opened: set[str] = set()
+    listening = [True]
+    sys.addaudithook(lambda event, found: listening and event == "open" and opened.add(Path(str(found[0])).name))
+    found = lake.subjects.find(["ana@example.org"])
+    listening.clear()
+    assert {Path(path).name: records for path, records in found.files.items()} == {
+        "customer.json": 1,
+        "new.json": 1,
+        "accelerometer.json": 6,
+        "step_trainer.json": 5,
+    }
+    assert {"customer.json", "new.json"} <= opened
+    assert "other.json" not in opened
+    (small_feeds / "customer/other.json").chmod(0o600)
+    lake.subjects.forget(["ana@example.org"])
+    assert traces([small_feeds], ["ana@example.org"]) == []
 
 
 def test_nobody(small_feeds: Path, tmp_path: Path) -> None:

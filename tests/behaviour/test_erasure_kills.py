@@ -2,86 +2,97 @@
 
 from __future__ import annotations
 
-import os
+import json
 import random
-import signal
-import sys
+import shutil
+from collections.abc import Callable
 from pathlib import Path
 
-import pytest
 from byte_scan import traces
+from faults.harness import Victims, victims
+from forgotten import contents, customers
 
 import stedi
 from stedi.lakehouse import doctor
 from stedi.simulate import SimulationOptions, simulate
 
-#: Kills of one test run; STEDI_KILLS=50 asks for more.
-KILLS = int(os.environ.get("STEDI_KILLS", "6"))
-ACTS = {"open", "os.remove", "os.rename", "sqlite3.connect"}
+KILLS = 50
+#: So often the erasure of one person is killed at most.
+KILLS_EACH = 12
+
+Count = Callable[[str, str, int], None]
 
 
-def landed(lake: stedi.Lakehouse) -> dict[str, list[str]]:
-    """Landing rows by table, each as text."""
-    found = {}
-    for name in ("customer_landing", "accelerometer_landing", "step_trainer_landing"):
-        found[name] = sorted(map(repr, lake.table(name).to_arrow().to_pylist()))
-    return found
-
-
-def killed(lake: stedi.Lakehouse, person: str, folder: Path, at: int) -> bool:
-    """Forget a person in a process of its own, which kills itself before its `at`-th act on a file in `folder`."""
-    child = os.fork()
-    if child == 0:
-        acts = 0
-
-        def count(event: str, arguments: tuple[object, ...]) -> None:
-            nonlocal acts
-            if event in ACTS and str(folder) in str(arguments[0]):
-                acts += 1
-                if acts == at:
-                    os.kill(os.getpid(), signal.SIGKILL)
-
-        sys.addaudithook(count)
-        try:
-            lake.subjects.forget([person])
-        finally:
-            os._exit(0)
-    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -signal.SIGKILL
-
-
-@pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")
-def test_killed_at_random_instants(tmp_path: Path) -> None:
-    simulate(
-        tmp_path / "all",
-        SimulationOptions(customers=2 * KILLS + 20, seed=2, records_per_file=400, compressed_share=0.4),
-    )
-    (tmp_path / "all" / "truth").rename(tmp_path.with_name(tmp_path.name + "-truth"))
-    lake, landing = stedi.open_lakehouse(tmp_path / "lake"), tmp_path / "all"
+def begin(folder: Path, feeds: Path, key: Path | None) -> tuple[stedi.Lakehouse, Path]:
+    """A lakehouse with a history: everybody, a pinned run, and a file that came later. Its landing files lie beside it."""
+    landing = folder / "lake-feeds"
+    shutil.copytree(feeds, landing)
+    if key is not None:
+        shutil.copy2(key, folder / "lake.key")
+    lake = stedi.open_lakehouse(folder / "lake")
     lake.run(landing)
-    everybody = (
-        lake.query('SELECT DISTINCT "_customer" AS c FROM customer_landing ORDER BY 1').to_arrow()["c"].to_pylist()
-    )
-    rng, kills, gone = random.Random(3), 0, []
-    for person in rng.sample(everybody, KILLS):
-        before, expected = landed(lake), lake.subjects.find([person]).rows
-        kills += killed(lake, person, tmp_path, rng.randint(1, 250))
-        half_done = (tmp_path / "lake" / "erasure.jsonl").exists()
-        (check,) = (check for check in doctor(tmp_path / "lake") if check.name == "erasure")
-        assert (check.status == "problem") == half_done
-        if half_done and rng.random() < 0.5:
-            lake.run(landing)
-        else:
-            lake.subjects.forget([person])
-        gone.append(person)
-        assert not (tmp_path / "lake" / "erasure.jsonl").exists()
-        assert traces([tmp_path], gone, everybody) == []
-        after = landed(lake)
-        for name, rows in before.items():
-            assert set(after[name]) <= set(rows)
-            assert len(after[name]) == len(rows) - expected[name]
-        assert lake.run(landing).run is None
-    print(f"{kills} kills")
-    assert kills > KILLS / 3
-    before = {info.name: info.rows for info in lake.tables() if info.zone != "records"}
+    lake.pin(1, reason="a model")
+    (landing / "customer" / "late.json").write_text(json.dumps({"email": "late@test.com", "lastUpdateDate": 1}) + "\n")
+    lake.run(landing)
+    return lake, landing
+
+
+def half_done(lake: stedi.Lakehouse) -> bool:
+    return (lake.folder / "erasure.jsonl").exists()
+
+
+def kill(process: Victims, lake: stedi.Lakehouse, landing: Path, person: str, rng: random.Random) -> str | None:
+    """Kill an erasure, or the run that completes one, at a random instant; returns of which kind it was, None where it was too late."""
+    order = {} if half_done(lake) and rng.random() < 0.5 else {"forget": [person]}
+    by_clock = rng.random() < 0.5
+    fault = {"delay_s": rng.uniform(0, 1.2)} if by_clock else {"at": rng.randint(1, 220), "fault": "kill"}
+    outcome = process.run(lake.folder, landing, **order, **fault)
+    assert "error" not in outcome, outcome
+    if not outcome["killed"]:
+        return None
+    (check,) = (check for check in doctor(lake.folder) if check.name == "erasure")
+    assert (check.status == "problem") == half_done(lake)
+    return "at random instants" if by_clock else "before random acts"
+
+
+def test_killed_again_and_again(tmp_path: Path, count: Count) -> None:
+    """50 kills: the erasure of each of some people is killed up to 12 times, also while it completes what was killed."""
+    options = SimulationOptions(customers=12, seed=2, records_per_file=400, compressed_share=0.4, dirty_share=0.02)
+    simulate(tmp_path / "all", options)
+    shutil.rmtree(tmp_path / "all" / "truth")
+    (tmp_path / "killed").mkdir()
+    (tmp_path / "calm").mkdir()
+    lake, landing = begin(tmp_path / "killed", tmp_path / "all", None)
+    calm, calm_landing = begin(tmp_path / "calm", tmp_path / "all", lake.settings.key_file)
+    rng, kills, gone = random.Random(3), 0, list[str]()
+    everybody = customers(lake)
+    waiting = rng.sample(everybody, len(everybody))
+    with victims() as process:
+        while kills < KILLS:
+            person = waiting.pop()
+            gone.append(person)
+            calm.subjects.forget([person])
+            before, after = contents(lake, landing, times=False), contents(calm, calm_landing, times=False)
+            for _ in range(min(KILLS_EACH, KILLS - kills)):
+                kind = kill(process, lake, landing, person, rng)
+                if kind is None:  # it was complete: the next erasure finds nothing
+                    break
+                kills += 1
+                count("kills", f"of an erasure, {kind}", 1)
+            assert contents(lake, landing, times=False) in (before, after)
+            if half_done(lake) and rng.random() < 0.5:
+                assert lake.run(landing).run is None
+            else:
+                lake.subjects.forget([person])
+            assert not half_done(lake)
+            assert contents(lake, landing, times=False) == after
+            assert traces([tmp_path / "killed"], gone, everybody) == []
+            assert lake.run(landing).run is None
+    for path in calm_landing.rglob("*"):
+        if path.is_file():
+            assert (landing / path.relative_to(calm_landing)).read_bytes() == path.read_bytes()
+    assert {path.relative_to(landing) for path in landing.rglob("*")} == {
+        path.relative_to(calm_landing) for path in calm_landing.rglob("*")
+    }
     lake.run(landing, full=True)
-    assert {info.name: info.rows for info in lake.tables() if info.zone != "records"} == before
+    assert contents(lake, landing, times=False) == after

@@ -46,6 +46,45 @@ def test_find_prints_nothing_personal(cli, small_lake: Path) -> None:
         assert value not in said.out + said.err
 
 
+def test_find_shows_personal_values_when_asked(cli, undocumented, small_lake: Path) -> None:
+    assert cli("subject", "find", "bo@example.org", "--lakehouse", small_lake, "--json").facts["personal"] == {}
+    facts = cli("subject", "find", "bo@example.org", "--show", "--lakehouse", small_lake, "--json").facts
+    assert undocumented(facts, FIELDS_OF_FIND) == set()
+    assert facts["personal"]["customer_landing"] == {
+        "customerName": ["Bo"],
+        "email": ["bo@example.org"],
+        "phone": ["5550100"],
+        "birthDay": ["1990-01-01"],
+        "serialNumber": ["reused-number"],
+        "_customer": ["bo@example.org"],
+    }
+    assert facts["personal"]["step_trainer_landing"] == {"serialNumber": ["device-b"]}
+    assert facts["personal"]["session_evidence"] == {"serialNumber": ["device-b"], "customer": ["bo@example.org"]}
+    assert "machine_learning_curated" not in facts["personal"]  # it holds pseudonyms alone
+    said = cli("subject", "find", "dee@example.org", "--show", "--lakehouse", small_lake)
+    assert "dee@example.org" in said.out
+    assert "eve@" not in said.out  # the rival for the same device
+
+
+def test_many_people_of_a_file(cli, small_feeds: Path, tmp_path: Path) -> None:
+    cli("run", "--landing", small_feeds)
+    emails = tmp_path / "emails.txt"
+    emails.write_bytes(b"\xef\xbb\xbfana@example.org\r\n\r\n BO@example.org \nnobody@example.org\n")
+    before = {path: path.read_bytes() for path in small_feeds.rglob("*.json")}
+    would = cli("subject", "forget", "--file", emails, "--dry-run")
+    assert would.out.startswith("3 people: 23 records in the landing files, ")
+    assert "ana@" not in would.out + would.err
+    assert {path: path.read_bytes() for path in small_feeds.rglob("*.json")} == before
+    assert len(cli("runs", "--json").facts["runs"]) == 1
+    done = cli("subject", "forget", "--file", emails)
+    assert done.out.startswith("3 people: 23 records taken out of 3 landing files, ")
+    assert "bo@" not in done.out + done.err
+    assert not cli("subject", "find", "--file", emails, "--json").facts["known"]
+    said = cli("subject", "forget", "--file", tmp_path / "missing.txt", "--json")
+    assert (said.code, said.error["code"]) == (2, "CONFIG")
+    assert cli("subject", "forget").code == 2
+
+
 def test_somebody_who_is_but_named_in_the_quarantine(cli, small_lake: Path) -> None:
     facts = cli("subject", "find", "fay@example.org", "--lakehouse", small_lake, "--json").facts
     assert facts["rows"]["quarantine"] == sum(facts["rows"].values()) == 1

@@ -34,7 +34,10 @@ class Victims:
         self._process = process
 
     def run(self, lake: Path, landing: Path, settings: dict[str, Any] | None = None, **order: Any) -> dict[str, Any]:
-        """One run. `at` and `fault`: see `faults.instants`; `delay_s`: killed after that time; `options`: arguments of `run`."""
+        """One run. `at` and `fault`: see `faults.instants`; `delay_s`: killed after that time; `options`: arguments of `run`.
+
+        With `forget`, a list of emails, it is an erasure instead.
+        """
         told = {"lake": str(lake), "landing": str(landing), "settings": settings or {}, "options": {}} | order
         assert self._process.stdin is not None
         assert self._process.stdout is not None

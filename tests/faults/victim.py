@@ -17,6 +17,7 @@ import pyarrow.parquet  # noqa: F401 - warm, as the rest
 import pyiceberg.avro.file  # noqa: F401
 
 import stedi.runs.doctor
+import stedi.runs.forget
 import stedi.runs.run
 from faults.instants import Instants
 from faults.store import FailingStore
@@ -24,7 +25,7 @@ from stedi.errors import StediError
 
 
 def live(order: dict[str, Any]) -> dict[str, Any]:
-    """One run of the lakehouse, told of the fault that it is to meet."""
+    """One run of the lakehouse, or one erasure, told of the fault that it is to meet."""
     instants = Instants(order)
     store = FailingStore(order.get("store_fails_at"), lasts=order.get("store_fails_on", False))
     instants.watch()
@@ -32,6 +33,9 @@ def live(order: dict[str, Any]) -> dict[str, Any]:
     told = {"instants": instants.labels, "operations": store.operations}
     lake = stedi.open_lakehouse(order["lake"], **order["settings"])
     try:
+        if "forget" in order:
+            done = lake.subjects.forget(order["forget"], progress=instants.progress)
+            return {"run": done.run, "rows": done.rows, **told}
         result = lake.run(order["landing"], progress=instants.progress, **order["options"])
     except StediError as error:
         return {"error": error.as_dict(), "kind": type(error).__name__, **told}

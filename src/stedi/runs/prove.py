@@ -50,7 +50,7 @@ class Erasure:
     @property
     def known(self) -> bool:
         """Whether anything was held about any of them."""
-        return any(self.rows.values()) or any(self.files.values()) or bool(self.let_go)
+        return any(self.rows.values()) or any(self.files.values()) or self.expired > 0
 
 
 def prove(
