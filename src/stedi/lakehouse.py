@@ -86,7 +86,7 @@ class Lakehouse:
 
         settings = with_policy(self._settings, policy)
         start = clock.stopwatch_s()
-        finish_erasure(self._settings, progress or (lambda *_: None), wait_s)
+        completed = finish_erasure(self._settings, progress or (lambda *_: None), wait_s)
         plan, run = execute_run(
             settings,
             self._landing(landing),
@@ -96,7 +96,8 @@ class Lakehouse:
             wait_s=wait_s,
         )
         seconds = round(clock.stopwatch_s() - start, 3)
-        return RunResult(plan.as_dict(), run.run if run else None, settings.policy, run.report if run else {}, seconds)
+        number, report = (run.run, run.report) if run else (None, {})
+        return RunResult(plan.as_dict(), number, settings.policy, report, seconds, completed)
 
     def plan(self, landing: str | Path | None = None, *, policy: Policy | None = None, full: bool = False) -> Plan:
         """What `run` would do now, and why. Changes nothing."""

@@ -37,6 +37,7 @@ class RunResult:
         run: number of the run; None where the lakehouse was up to date.
         report: counts and durations; see docs/reference/json.md. Empty where the lakehouse was up to date.
         seconds: from start to publication.
+        completed_erasure: whether an erasure that was half done was completed first.
     """
 
     plan: dict[str, Any]
@@ -44,6 +45,7 @@ class RunResult:
     policy: Policy
     report: dict[str, Any]
     seconds: float
+    completed_erasure: bool = False
 
 
 class Rows:

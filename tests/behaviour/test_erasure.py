@@ -242,7 +242,10 @@ def test_stopped_half_way_the_next_run_completes_it(
         lake.subjects.forget(["ana@example.org", "fay@example.org"], progress=stop)
     found = {check.name: check for check in stedi.lakehouse.doctor(tmp_path / "lake")}
     assert found["erasure"].status == "problem"
-    lake.run(small_feeds)
+    assert lake.plan(small_feeds).erasure_waits
+    assert lake.consent_impact(small_feeds).erasure_waits
+    assert lake.run(small_feeds).completed_erasure
+    assert not lake.plan(small_feeds).erasure_waits
     assert traces([tmp_path], ["ana@example.org", "fay@example.org", "device-a"]) == []
     after = contents(lake)
     for name in ("customer_landing", "accelerometer_landing"):

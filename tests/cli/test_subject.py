@@ -9,6 +9,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
+import stedi
 from stedi.cli.hold import FIELDS
 from stedi.cli.subject import FIELDS_OF_EXPORT, FIELDS_OF_FIND, FIELDS_OF_FORGET, FIELDS_OF_VERIFY
 
@@ -194,6 +195,28 @@ def test_pinned_runs_are_found_and_let_go(cli, small_feeds: Path) -> None:
     ]
     said = cli("query", "SELECT count(*) AS n FROM customer_landing", "--as-of", 1, "--format", "csv")
     assert said.out == '"n"\n1\n'
+
+
+def test_a_rehearsal_says_that_an_erasure_waits(cli, small_feeds: Path) -> None:
+    cli("run", "--landing", small_feeds)
+    assert "half done" not in cli("run", "--landing", small_feeds, "--dry-run").err
+
+    def stop(step: str, _done: int, _total: int) -> None:
+        if step == "publishing":
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        stedi.open_lakehouse().subjects.forget(["ana@example.org"], progress=stop)
+    for command in (("run", "--dry-run"), ("consent", "impact")):
+        said = cli(*command, "--landing", small_feeds)
+        assert "note: an erasure is half done: the next run completes it first" in said.err
+        assert "half done" not in said.out
+    assert cli("run", "--landing", small_feeds, "--dry-run", "--json").facts["plan"]["erasureWaits"]
+    assert cli("consent", "impact", "--landing", small_feeds, "--json").facts["erasureWaits"]
+    said = cli("run", "--landing", small_feeds)
+    assert "note: an erasure that was half done was completed first" in said.err
+    assert not cli("subject", "find", "ana@example.org", "--json").facts["known"]
+    assert "half done" not in cli("run", "--landing", small_feeds, "--dry-run").err
 
 
 def test_verify(cli, undocumented, small_feeds: Path, tmp_path: Path) -> None:

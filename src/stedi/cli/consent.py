@@ -11,7 +11,7 @@ import typer
 from stedi.cli.options import AsJson, AsOf, LakehouseDir, ShowPersonal, examples, opened
 from stedi.cli.output import MASK, Grid, counted, emit, iso, iso_of_ms, note, when
 from stedi.cli.progress import progress
-from stedi.cli.run import Landing, PolicyOption
+from stedi.cli.run import Landing, PolicyOption, tell_erasure
 
 if TYPE_CHECKING:
     from stedi.privacy.consent import ConsentExplanation, Decision
@@ -63,6 +63,7 @@ FIELDS_OF_IMPACT = {
     "tables.TABLE.after": "rows that it will have",
     "withheldBefore.FEED.REASON": "landing records that are in no trusted table now, and why",
     "withheldAfter.FEED.REASON": "the same after the next run",
+    "erasureWaits": "whether an erasure is half done: the next run completes it first, and what goes with it is not told here",
 }
 
 Email = Annotated[
@@ -113,8 +114,11 @@ def impact(
         "tables": {name: asdict(table) for name, table in found.tables.items()},
         "withheldBefore": found.withheld_before,
         "withheldAfter": found.withheld_after,
+        "erasureWaits": found.erasure_waits,
     }
     emit(facts, *_told_impact(found), as_json=as_json)
+    if not as_json:
+        tell_erasure(waits=found.erasure_waits)
 
 
 def _told_impact(found: ConsentImpact) -> list[Grid | str]:

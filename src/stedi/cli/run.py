@@ -27,12 +27,14 @@ FIELDS = {
     "plan.vanished": "number of landing files that were read once and are gone; what they brought stays",
     "plan.missingFeeds[]": "feeds without any file",
     "plan.otherFiles": "files in the folders of the feeds that have other endings, and are not read",
+    "plan.erasureWaits": "whether an erasure is half done, which the run completes first; false once it has",
     "plan.mode": "`nothing`, `incremental` (the tables are brought up to date) or `full` (they are built from all landing rows)",
     "plan.reasons[]": "why there is something to do; empty where the lakehouse is up to date",
     "plan.fullBecause[]": "why the tables are built in full; empty where they are not",
     "upToDate": "true where nothing was to be done",
     "run": "number of the run that was published; null where none was",
     "seconds": "from start to publication; null with --dry-run",
+    "completedErasure": "whether an erasure that was half done was completed first",
     "report": "what was done; null where nothing was",
     **{f"report.{name}": meaning for name, meaning in REPORT_FIELDS.items()},
 }
@@ -110,9 +112,12 @@ def run(
         "run": result.run,
         "seconds": result.seconds,
         "report": result.report or None,
+        "completedErasure": result.completed_erasure,
     }
     emit(facts, *_text(result), as_json=as_json)
     if not as_json:
+        if result.completed_erasure:
+            note("note: an erasure that was half done was completed first; ask for it again to have its certificate")
         _tell_missing(result.plan)
         _tell_next(result.report)
 
@@ -127,7 +132,7 @@ def _print_plan(
     plan = lake.plan(landing, policy=policy, full=full)
     told = plan.as_dict()
     facts = _facts(lake, policy or lake.settings.policy, told) | {"dryRun": True, "upToDate": plan.nothing_to_do}
-    facts |= {"run": None, "seconds": None, "report": None}
+    facts |= {"run": None, "seconds": None, "report": None, "completedErasure": False}
     counts = [
         ("new", len(plan.new)),
         ("touched", len(plan.touched)),
@@ -144,6 +149,15 @@ def _print_plan(
     emit(facts, verdict, Grid(("landing files", ">number"), counts), *listing, as_json=as_json)
     if not as_json:
         _tell_missing(told)
+        tell_erasure(waits=plan.erasure_waits)
+
+
+def tell_erasure(*, waits: bool) -> None:
+    """Say that the next run does more than what was rehearsed."""
+    if waits:
+        note(
+            "note: an erasure is half done: the next run completes it first, which takes out rows that are not told here"
+        )
 
 
 def _text(result: RunResult) -> list[Grid | str]:

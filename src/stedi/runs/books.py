@@ -22,9 +22,8 @@ from stedi.privacy import find
 from stedi.privacy.pseudonyms import check_key
 from stedi.privacy.register import Register
 from stedi.privacy.subjects import Subjects
-from stedi.runs.landing import LANDING
+from stedi.runs.landing import LANDING, known_files
 from stedi.runs.plan import KnownFile
-from stedi.runs.run import known_files
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -41,10 +41,10 @@ from stedi.privacy.subjects import Subjects, customer, words
 from stedi.runs.books import Books, as_read, open_books
 from stedi.runs.expire import delete_garbage, let_go
 from stedi.runs.journal import Journal, Rewritten
-from stedi.runs.landing import LANDING, take_away
+from stedi.runs.landing import LANDING, known_files, take_away
 from stedi.runs.plan import Before, KnownFile, Plan, make_plan
 from stedi.runs.prove import Erasure, prove
-from stedi.runs.run import Execution, known_files, left_by
+from stedi.runs.run import Execution, left_by
 from stedi.runs.stage import Progress, Stage
 
 
@@ -83,17 +83,19 @@ def forget_subjects(
     return prove(settings, forgetting.searched, done, subjects, progress, reason, certificate)
 
 
-def finish_erasure(settings: Settings, progress: Progress, wait_s: float = 0) -> None:
-    """Complete an erasure that was killed, where there is one. Nothing is proven: that takes the emails."""
+def finish_erasure(settings: Settings, progress: Progress, wait_s: float = 0) -> bool:
+    """Complete an erasure that was killed; whether there was one. Nothing is proven: that takes the emails."""
     if not Journal(settings.lakehouse).open:
-        return
+        return False
 
     def waiting(seconds: float) -> None:
         progress("waiting for another run", int(seconds), int(wait_s))
 
     with written_to(settings.lakehouse, wait_s, waiting) as tables:
-        if Journal(settings.lakehouse).open:  # else whoever was at work completed it
+        waits = Journal(settings.lakehouse).open  # else whoever was at work completed it
+        if waits:
             _Forgetting(tables, settings, None, [], progress).run()
+        return waits
 
 
 class _Forgetting:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from stedi.config import Settings
 from stedi.contracts import Contract, contracts
+from stedi.runs.journal import Journal
 from stedi.runs.rebuild import DERIVED
 from stedi.runs.run import Withheld, rehearse_run
 from stedi.runs.stage import Progress, Stage
@@ -49,6 +50,7 @@ class ConsentImpact:
         tables: rows of every table but those of the lakehouse's own books.
         withheld_before: landing records that are in no trusted table, by feed and reason.
         withheld_after: the same, as of the next run.
+        erasure_waits: whether an erasure is half done: the next run completes it first, and this does not count what goes with it.
     """
 
     mode: str
@@ -57,6 +59,7 @@ class ConsentImpact:
     tables: dict[str, TableImpact] = field(default_factory=dict)
     withheld_before: Withheld = field(default_factory=dict)
     withheld_after: Withheld = field(default_factory=dict)
+    erasure_waits: bool = False
 
 
 def consent_impact(settings: Settings, landing: Path, progress: Progress) -> ConsentImpact:
@@ -66,12 +69,12 @@ def consent_impact(settings: Settings, landing: Path, progress: Progress) -> Con
         StediError: what the run would raise.
     """
     plan, found = rehearse_run(settings, landing, progress, _look)
+    waits = Journal(settings.lakehouse).open
     if found is None:
-        return ConsentImpact(
-            plan.mode, plan.reasons, dict.fromkeys(("consent", "withdraw", "changeInstant", "notGiven"), 0)
-        )
+        nobody = dict.fromkeys(("consent", "withdraw", "changeInstant", "notGiven"), 0)
+        return ConsentImpact(plan.mode, plan.reasons, nobody, erasure_waits=waits)
     customers, tables, before, after = found
-    return ConsentImpact(plan.mode, plan.reasons, customers, tables, before, after)
+    return ConsentImpact(plan.mode, plan.reasons, customers, tables, before, after, waits)
 
 
 def _look(stage: Stage, withheld: Withheld) -> tuple[dict[str, int], dict[str, TableImpact], Withheld, Withheld]:

@@ -10,6 +10,8 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
+from stedi.catalog.state import Run
+from stedi.catalog.tables import Tables
 from stedi.contracts import FEEDS
 from stedi.engines.sql import listed
 from stedi.ingest.discover import LandingFile
@@ -59,6 +61,19 @@ def take_away(stage: Stage, conditions: Mapping[str, str]) -> None:
     """Take rows out of the landing tables; by table the condition that a row `t` is to go."""
     for table in LANDING:
         _change(stage, table, [], conditions[table])
+
+
+def known_files(tables: Tables, run: Run | None) -> dict[str, KnownFile]:
+    """What the lakehouse knows of each landing file as of a run: the latest row of its path."""
+    if run is None:
+        return {}
+    rows = tables.rows("landed_files", run.snapshots["landed_files"]).sort_by("run").to_pylist()
+    return {
+        row["path"]: KnownFile(
+            row["path"], row["feed"], row["size"], row["modifiedNs"], row["sha256"], row["landed"], row["quarantined"]
+        )
+        for row in rows
+    }
 
 
 def _fresh(stage: Stage, files: list[LandingFile], known: Mapping[str, KnownFile], progress: Progress) -> list[Profile]:

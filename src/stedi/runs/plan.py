@@ -47,6 +47,7 @@ class Plan:
         others: number of files in the folders of the feeds that are no landing files, by their names; they are not read.
         reasons: why there is something to do; empty where the lakehouse is up to date.
         full_because: why the derived tables are built from all landing rows; empty where it is enough to replace what changed.
+        erasure_waits: whether an erasure is half done: a run completes it first, and the landing files may then be others.
     """
 
     new: tuple[LandingFile, ...]
@@ -57,6 +58,7 @@ class Plan:
     others: int
     reasons: tuple[str, ...]
     full_because: tuple[str, ...]
+    erasure_waits: bool = False
 
     @property
     def nothing_to_do(self) -> bool:
@@ -82,6 +84,7 @@ class Plan:
             "vanished": self.vanished,
             "missingFeeds": list(self.missing_feeds),
             "otherFiles": self.others,
+            "erasureWaits": self.erasure_waits,
         }
 
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, TypeVar
@@ -32,7 +32,8 @@ from stedi.ingest.discover import discover
 from stedi.privacy.policy import fingerprint, reach_rows, settings_row
 from stedi.privacy.pseudonyms import adopt_new_key, check_key, key_id, key_row, load_key, prepare_new_key
 from stedi.runs.audit import check_accounting, require
-from stedi.runs.landing import LANDING, land
+from stedi.runs.journal import Journal
+from stedi.runs.landing import LANDING, known_files, land
 from stedi.runs.maintain import tend
 from stedi.runs.plan import Before, KnownFile, Plan, make_plan
 from stedi.runs.rebuild import DERIVED, rebuild
@@ -73,7 +74,8 @@ def plan_run(settings: Settings, landing: Path, *, full: bool = False) -> Plan:
             else key_id(check_key(settings.key_file, known_key))
         )
         now = Before(settings.policy, fingerprint(settings, key))
-        return make_plan(found, known_files(tables, last), left_by(last), now, full=full)
+        plan = make_plan(found, known_files(tables, last), left_by(last), now, full=full)
+        return replace(plan, erasure_waits=Journal(settings.lakehouse).open)
     finally:
         tables.close()
 
@@ -272,19 +274,6 @@ class Execution:
             "steps": stage.steps,
             "keyId": mark,
         }
-
-
-def known_files(tables: Tables, run: Run | None) -> dict[str, KnownFile]:
-    """What the lakehouse knows of each landing file as of a run: the latest row of its path."""
-    if run is None:
-        return {}
-    rows = tables.rows("landed_files", run.snapshots["landed_files"]).sort_by("run").to_pylist()
-    return {
-        row["path"]: KnownFile(
-            row["path"], row["feed"], row["size"], row["modifiedNs"], row["sha256"], row["landed"], row["quarantined"]
-        )
-        for row in rows
-    }
 
 
 def left_by(run: Run | None) -> Before | None:
