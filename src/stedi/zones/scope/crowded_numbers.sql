@@ -1,7 +1,7 @@
 -- Customers who show that a serial number is registered to several: two of each number that unchanged customers with a single record
 -- carry. That record is the one that holds, so such a number has no only holder, before or after, whoever else carries it. A few
 -- customers of each number are looked at; a number for which they do not suffice costs time, nothing else. Grain: serial number, customer.
-WITH some AS (
+WITH few AS (
   SELECT l."serialNumber", min(l."_customer") AS "customer"
   FROM after_customer_landing AS l
   WHERE l."serialNumber" IS NOT NULL
@@ -12,7 +12,7 @@ several AS (
     s."serialNumber",
     s."customer",
     count(*) OVER (PARTITION BY s."serialNumber") AS "customers"
-  FROM some AS s
+  FROM few AS s
 ),
 single AS (
   SELECT s."serialNumber", s."customer"
