@@ -69,7 +69,7 @@ def rebuild(stage: Stage, progress: Progress) -> dict[str, dict[str, int]]:
             _drop_spent(stage, name)
     progress("building", len(DERIVED), len(DERIVED))
     with stage.timed("withheld"):
-        return {feed: stage.withheld(feed) for feed in FEEDS}
+        return {feed: dict(sorted(stage.withheld(feed).items())) for feed in FEEDS}
 
 
 def compute(stage: Stage, steps: Sequence[str]) -> None:
