@@ -53,7 +53,7 @@ _SPENT: Mapping[str, Sequence[str]] = {
     "machine_learning_curated": ("session_pseudonyms",),
 }
 #: Rows of step_trainer_trusted that are joined with their readings at a time: it takes about a gigabyte.
-_STEPS_PER_PART = 3_000_000
+STEPS_PER_PART = 3_000_000
 #: The feed of whose landing rows a table can have no more than there are.
 _FED_BY = {"accelerometer_trusted": "accelerometer", "step_trainer_trusted": "step_trainer"}
 
@@ -69,7 +69,7 @@ def rebuild(stage: Stage, progress: Progress) -> dict[str, dict[str, int]]:
             _drop_spent(stage, name)
     progress("building", len(DERIVED), len(DERIVED))
     with stage.timed("withheld"):
-        return {feed: stage.withheld(feed) for feed in FEEDS}
+        return {feed: dict(sorted(stage.withheld(feed).items())) for feed in FEEDS}
 
 
 def compute(stage: Stage, steps: Sequence[str]) -> None:
@@ -92,7 +92,7 @@ def _selects(stage: Stage, name: str) -> Iterator[str]:
         order = ", ".join(f'"{column}"' for column in stage.contracts[name].sorted_by)
         yield f"SELECT * FROM ({stage.model(name)}) AS t ORDER BY {order}"
         return
-    parts = max(1, -(-stage.staged.rows.get("step_trainer_trusted", 0) // _STEPS_PER_PART))
+    parts = max(1, -(-stage.staged.rows.get("step_trainer_trusted", 0) // STEPS_PER_PART))
     if name != "machine_learning_curated" or stage.settings.policy != "strict" or parts == 1:
         yield stage.model(name)
         return

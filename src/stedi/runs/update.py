@@ -201,8 +201,8 @@ def _training_rows(stage: Stage, _counts: Counts) -> None:
 
 def _curated_customers(stage: Stage, _counts: Counts) -> None:
     _keep(stage, "curated_customers")
-    _as_of(stage, "after", "device_sessions")
     in_scope = _among(_CUSTOMER, "curated_customers")
+    stage.engine.define("device_sessions", f"SELECT * FROM after_device_sessions AS t WHERE {in_scope}")
     stage.engine.define("customer_trusted", f"SELECT * FROM after_customer_trusted AS t WHERE {in_scope}")
     stage.splice(
         "customers_curated",
