@@ -144,6 +144,9 @@ def _without_records(text: str, hits: Sequence[bool], theirs: Theirs) -> tuple[s
     lines = text.split("\n")
     records = number = 0
     while number < len(lines):
+        if not hits[number] and lines[number].startswith("{") and lines[number].endswith("}"):
+            number += 1  # whole, and nobody's: most lines are
+            continue
         spread = _spread(lines, number)
         if not any(hits[number : number + max(spread, 1)]):
             pass

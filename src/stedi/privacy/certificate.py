@@ -12,7 +12,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import re
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -25,6 +24,7 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
 from stedi.errors import ConfigError, ErasureError, NotFoundError
+from stedi.privacy.needles import Needles
 from stedi.privacy.register import write_durably
 from stedi.privacy.subjects import plain
 
@@ -53,12 +53,13 @@ class Scan:
     """
 
     def __init__(self, needles: Iterable[str], allowed: Iterable[str] = ()) -> None:
-        self._needles = sorted(set(needles))
-        self._pattern = re.compile("|".join(map(re.escape, self._needles)) or r"(?!)")
-        self._allowed = sorted((text for text in allowed if self._pattern.search(text)), key=len)[::-1]
-        known = [re.escape(needle) for needle in self._needles if needle.isascii()]
-        odd = [r"\\u[0-9a-f]{4}"] + [r"[^\x00-\x7f]{2}"] * (len(known) < len(self._needles))
-        self._quick = "|".join([*known, *odd])
+        known = set(needles)
+        self._needles = Needles(known)
+        texts = list(allowed)
+        longer = self._needles.which([text.encode() for text in texts])
+        self._allowed = sorted((text for text, holds in zip(texts, longer, strict=True) if holds), key=len)[::-1]
+        beyond = [r"[^\x00-\x7f]{2}"] if any(not needle.isascii() for needle in known) else []
+        self._odd = "|".join([r"\\u[0-9a-fA-F]{4}", *beyond])
 
     def search(self, folders: Sequence[Path], progress: Callable[[str, int, int], None]) -> list[Searched]:
         """Search every file in some folders, and single files; links are followed, each file is read once."""
@@ -84,8 +85,8 @@ class Scan:
         return Searched(str(path), digest.hexdigest(), size, hits)
 
     def _count(self, content: bytes) -> int:
-        quick = pc.match_substring_regex(pa.array([content], pa.large_binary()), self._quick, ignore_case=True)
-        if not quick[0].as_py():
+        odd = pc.match_substring_regex(pa.array([content], pa.large_binary()), self._odd)[0].as_py()
+        if not odd and not self._needles.find(content.lower()):
             return 0
         text = content.decode("utf-8", "replace")
         return max(self._hits(text.lower()), self._hits(plain(text)))
@@ -93,7 +94,7 @@ class Scan:
     def _hits(self, text: str) -> int:
         for longer in self._allowed:
             text = text.replace(longer, "")
-        return len(self._pattern.findall(text))
+        return len(self._needles.find(text.encode("utf-8", "surrogatepass")))
 
 
 def issue(file: Path, claim: dict[str, Any], key_file: Path) -> None:

@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from stedi.contracts import NAMES_CUSTOMER
+from stedi.privacy.needles import Needles
 
 #: A session: serial number of the device, first and last instant in ms.
 Window = tuple[str, int, int]
@@ -59,6 +60,8 @@ class Subjects:
         self.customers = frozenset(customer(email) for email in emails) - {""}
         self.devices = frozenset(devices)
         self._windows, self._others = _by_device(windows), _by_device(others)
+        known = self.customers | self._windows.keys() | self.devices
+        self._needles = Needles(word.lower() for word in known if word.isascii())
         self._odd = {name for name in self.customers if words(name) != {name}}
 
     def named_in(self, text: str) -> bool:
@@ -93,12 +96,9 @@ class Subjects:
 
     def hits(self, texts: Sequence[bytes]) -> list[bool]:
         """Which texts may hold something of theirs: a fast look before a slow one. What is escaped or not ASCII may be anything."""
-        known = [
-            re.escape(word) for word in sorted(self.customers | self._windows.keys() | self.devices) if word.isascii()
-        ]
-        pattern = "|".join([*known, r"\\", r"[^\x00-\x7f]"])
-        found = pc.match_substring_regex(pa.array(texts, pa.large_binary()), pattern, ignore_case=True)
-        return [bool(hit) for hit in found.to_pylist()]
+        odd = pc.match_substring_regex(pa.array(texts, pa.large_binary()), r"\\|[^\x00-\x7f]")
+        named = self._needles.which([text.lower() for text in texts])
+        return [bool(hit) or name for hit, name in zip(odd.to_pylist(), named, strict=True)]
 
 
 def _by_device(windows: Iterable[Window]) -> dict[str, list[tuple[int, int]]]:

@@ -1,0 +1,51 @@
+"""Many words are found in many bytes, wherever they stand."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+
+from stedi.privacy import needles
+from stedi.privacy.needles import Needles
+
+
+def naive(words: set[str], content: bytes) -> list[int]:
+    places = []
+    for word in words:
+        raw = word.encode()
+        places += [at for at in range(len(content)) if content[at : at + len(raw)] == raw]
+    return sorted(places)
+
+
+def test_every_place_and_none_besides(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Texts of few letters, so that words overlap and windows are alike; pieces are small, so that words lie across their edges."""
+    monkeypatch.setattr(needles, "_PIECE", 64)
+    rng = random.Random(1)
+    for _ in range(200):
+        words = {"".join(rng.choices("ab@", k=rng.choice([1, 2, 7, 8, 9, 20]))) for _ in range(rng.randint(0, 6))}
+        planted = [
+            rng.choice(sorted(words)) if words and rng.random() < 0.3 else rng.choice("ab@x") for _ in range(150)
+        ]
+        content = "".join(planted).encode()
+        assert Needles(words).find(content) == naive(words, content)
+
+
+@pytest.mark.parametrize("at", [0, 1, 7, 8, (16 << 20) - 8, (16 << 20) - 1, 16 << 20])
+def test_at_every_edge(at: int) -> None:
+    content = bytearray(b"." * ((16 << 20) + 32))
+    content[at : at + 12] = b"ann@test.com"
+    assert Needles(["ann@test.com", "bo@test.com"]).find(bytes(content)) == [at]
+
+
+def test_which_of_many_texts() -> None:
+    texts = [b"", b"ann@test.com", b"x", b"to: bo@test.com.", b"o@test.com", b""]
+    assert Needles(["ann@test.com", "bo@test.com"]).which(texts) == [False, True, False, True, False, False]
+    assert Needles(["x"]).which([]) == []
+
+
+def test_nothing_and_letters_beyond_ascii() -> None:
+    assert Needles([]).find(b"ann@test.com") == []
+    assert Needles(["ann@test.com"]).find(b"") == []
+    assert Needles(["ann@test.com"]).find(b"ann@tes") == []
+    assert Needles(["zoë@example.org"]).find("x zoë@example.org".encode()) == [2]
