@@ -200,7 +200,7 @@ def _parquet(path: Path) -> Iterator[bytes]:
         for batch in file.iter_batches():
             for column in batch.columns:
                 if pa.types.is_string(column.type) or pa.types.is_large_string(column.type):
-                    yield "\n".join(text for text in column.to_pylist() if text is not None).encode()
+                    yield "\n".join(text for text in column.unique().to_pylist() if text is not None).encode()
 
 
 def _avro(content: bytes) -> Iterator[bytes]:

@@ -13,6 +13,8 @@ from itertools import accumulate
 import numpy as np
 
 _WIDTH = 8
+#: So few words are found faster one by one.
+_FEW = 8
 #: Windows are looked up so many at a time; a multiple of their width.
 _PIECE = 16 << 20
 _TABLE_BITS = 20
@@ -20,13 +22,13 @@ _FACTOR = np.uint64(0x9E3779B97F4A7C15)
 
 
 class Needles:
-    """Words to be looked for, in lower case, as UTF-8."""
+    """Words to be looked for, in lower case, as UTF-8. Few words, and short ones, are looked for one by one."""
 
     def __init__(self, words: Iterable[str]) -> None:
         known = {word.encode("utf-8", "surrogateescape") for word in words} - {b""}
-        self._short = sorted(word for word in known if len(word) < _WIDTH)
+        self._one_by_one = sorted(word for word in known if len(word) < _WIDTH or len(known) <= _FEW)
         self._by_window: dict[int, list[tuple[bytes, int]]] = {}
-        for word in sorted(known - set(self._short)):
+        for word in sorted(known - set(self._one_by_one)):
             at = _telling(word)
             window = int.from_bytes(word[at : at + _WIDTH], "little")
             self._by_window.setdefault(window, []).append((word, at))
@@ -36,7 +38,7 @@ class Needles:
 
     def find(self, content: bytes) -> list[int]:
         """Where words begin in a text that is in lower case; each place once for each word that begins there."""
-        return sorted([*self._find_short(content), *self._find_long(content)])
+        return sorted([*self._find_one_by_one(content), *self._find_at_once(content)])
 
     def which(self, texts: Sequence[bytes]) -> list[bool]:
         """Which of many texts, in lower case, hold one of the words. No word may hold a line end."""
@@ -46,14 +48,14 @@ class Needles:
             found[bisect_right(ends, place)] = True
         return found
 
-    def _find_short(self, content: bytes) -> Iterator[int]:
-        for word in self._short:
+    def _find_one_by_one(self, content: bytes) -> Iterator[int]:
+        for word in self._one_by_one:
             at = content.find(word)
             while at >= 0:
                 yield at
                 at = content.find(word, at + 1)
 
-    def _find_long(self, content: bytes) -> Iterator[int]:
+    def _find_at_once(self, content: bytes) -> Iterator[int]:
         if not self._by_window:
             return
         for begin in range(0, len(content), _PIECE):
