@@ -113,6 +113,32 @@ def test_people_of_a_lakehouse_with_history(history: Path, tmp_path: Path) -> No
     assert traces([tmp_path / "rebuilt"], needles, everybody) == []
 
 
+def test_incremental_runs_go_on(tmp_path: Path) -> None:
+    """What arrives after an erasure is worked in as ever; what arrives of those who were erased stays out."""
+    options = SimulationOptions(customers=60, seed=7, records_per_file=500, dirty_share=0.02, withdrawn_share=0.1)
+    simulate(tmp_path / "all", options)
+    shutil.rmtree(tmp_path / "all" / "truth")
+    lake, landing = stedi.open_lakehouse(tmp_path / "lake"), tmp_path / "feeds"
+    for part in (0, 1):
+        deliver(tmp_path / "all", landing, part)
+    lake.run(landing)
+    everybody = customers(lake)
+    gone = set(random.Random(6).sample(everybody, 15))
+    lake.subjects.forget(gone)
+    deliver(tmp_path / "all", landing, 2)
+    result = lake.run(landing)
+    assert result.report["mode"] == "incremental"
+    assert sum(result.report["suppressed"].values()) > 0
+    after = contents(lake)
+    assert not any(gone & {row.get("_customer"), row.get("customer")} for rows in after.values() for row in rows)
+    lake.run(landing, full=True)
+    assert contents(lake) == after
+    lake.subjects.forget(gone)  # now for the files that brought them again
+    assert traces([tmp_path / "lake", landing], gone, everybody) == []
+    assert contents(lake) == after
+    assert lake.run(landing).run is None
+
+
 def write(path: Path, *records: dict[str, Any]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     text = "".join(json.dumps(record) + "\n" for record in records)

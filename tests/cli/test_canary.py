@@ -118,6 +118,9 @@ QUIET = (
     "devices --all",
     "consent impact --landing FEEDS",
     *(f"consent explain c4n4ry.{who}@example.org" for who in ("bird", "twin", "late", "silent", "cut", "nobody")),
+    "subject find c4n4ry.bird@example.org c4n4ry.cut@example.org c4n4ry.nobody@example.org",
+    "subject forget c4n4ry.bird@example.org --dry-run",
+    "hold c4n4ry.nobody@example.org --reason order",
     "doctor",
     "pin 1 --reason kept",
     "unpin 1",
@@ -148,6 +151,7 @@ def test_it_is_there_and_told_when_asked(cli, planted: Path) -> None:
         ("devices", "--show-personal"),
         ("consent", "explain", "c4n4ry.late@example.org", "--show-personal"),
         ("quarantine", "show", "--raw"),
+        ("subject", "find", "c4n4ry.late@example.org", "--show"),
     ):
         said = cli(*command, "--lakehouse", planted)
         assert said.code == 0
@@ -157,6 +161,34 @@ def test_it_is_there_and_told_when_asked(cli, planted: Path) -> None:
     assert rows["quarantine"] == 2 * sum(map(len, BROKEN.values())) + 3 + 3
     assert rows["device_sessions"] == 2
     assert rows["machine_learning_curated"] > 0
+
+
+def test_an_erasure_tells_nothing_of_whom_it_erased(cli, tmp_path: Path) -> None:
+    """Not in what it prints, nor in the certificate, the list of erased people, the journal, or the names of files."""
+    feeds, lake = plant(tmp_path / "feeds"), tmp_path / "lake"
+    assert cli("run", "--landing", feeds, "--lakehouse", lake).code == 0
+    people = [f"c4n4ry.{who}@example.org" for who in ("bird", "late", "silent", "cut")]
+    journals = set()
+    stedi.open_lakehouse(lake).subjects.find(people)
+
+    def look(_step: str, _done: int, _total: int) -> None:
+        if (lake / "erasure.jsonl").exists():
+            journals.add((lake / "erasure.jsonl").read_bytes())
+
+    done = stedi.open_lakehouse(lake).subjects.forget(people[:1], reason="a request", progress=look)
+    assert done.known
+    assert journals
+    for how in ((), ("--json",)):
+        said = cli("subject", "forget", *people, *how, "--lakehouse", lake)
+        assert said.code == 0, said.err
+        assert_unmarked(said.out, said.err)
+    beside = [path for path in tmp_path.iterdir() if path.is_file()]
+    assert {path.name for path in beside} >= {"lake.key.erasures.json", "lake.key.erasures.key"}
+    assert any(path.name.startswith("lake.erased-") for path in beside)
+    assert_unmarked(*(path.read_bytes() for path in beside), *journals, *(str(path) for path in lake.rglob("*")))
+    certificate = next(path for path in beside if path.name.startswith("lake.erased-"))
+    said = cli("subject", "verify", certificate, "--lakehouse", lake)
+    assert_unmarked(said.out, said.err)
 
 
 def test_the_training_table_names_nobody(cli, planted: Path) -> None:
