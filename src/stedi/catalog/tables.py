@@ -7,6 +7,7 @@ Layout of a lakehouse folder:
     published/      what readers need of the last run, kept ready (`catalog.published`)
     staging/        scratch space of the run in progress, one folder per run token
     writer.lock     held while a run writes
+    erasure.jsonl   there while an erasure is half done (`runs.journal`)
 """
 
 from __future__ import annotations

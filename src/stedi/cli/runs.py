@@ -67,7 +67,7 @@ def runs(lakehouse: LakehouseDir = None, as_json: AsJson = False) -> None:
     """List the completed runs, oldest first: what was read, quarantined, and withheld for lack of consent or evidence.
 
     "withheld" counts the landing records of all files read so far that are in no trusted table after the run. "readable" says whether
-    --as-of can read it: `stedi maintain` lets go of old runs, but never of pinned ones.
+    --as-of can read it: `stedi maintain` lets go of old runs, but never of pinned ones; `stedi subject forget` of all that hold the person.
     """
     lake = opened(lakehouse)
     found = lake.runs()
