@@ -18,7 +18,7 @@ from stedi.simulate import SimulationOptions, simulate
 
 KILLS = 50
 #: So often the erasure of one person is killed at most.
-KILLS_EACH = 12
+KILLS_EACH = 20
 
 Count = Callable[[str, str, int], None]
 
@@ -56,7 +56,7 @@ def kill(process: Victims, lake: stedi.Lakehouse, landing: Path, person: str, rn
 
 
 def test_killed_again_and_again(tmp_path: Path, count: Count) -> None:
-    """50 kills: the erasure of each of some people is killed up to 12 times, also while it completes what was killed."""
+    """50 kills: the erasure of each of some people is killed up to 20 times, also while it completes what was killed."""
     options = SimulationOptions(customers=12, seed=2, records_per_file=400, compressed_share=0.4, dirty_share=0.02)
     simulate(tmp_path / "all", options)
     shutil.rmtree(tmp_path / "all" / "truth")
