@@ -82,7 +82,8 @@ def proof_select(parquet: str, contract: Contract) -> str:
     quotes = " ".join(f"WHEN {literal(c.name)} THEN {quotes_of(c)}" for c in contract.source_columns)
     required = [c for c in contract.source_columns if c.required]
     missing = " ".join(f'WHEN {literal(c.name)} THEN m."stats_null_count"' for c in required)
-    odd = [f"count_if({quoted(c.name)} < '!' OR {quoted(c.name)} > '~')" for c in required if c.type == "varchar"]
+    texts = [quoted(c.name) for c in required if c.type == "varchar"]
+    odd = [f"count(CASE WHEN {text} < '!' OR {text} > '~' THEN 1 END)" for text in texts]
     return f"""SELECT f.*, t.* FROM (
           SELECT "_source_file" AS "path", count(*) AS "records", {" + ".join(odd)} AS "odd"
           FROM read_parquet({literal(parquet)}) GROUP BY "_source_file") AS f
@@ -96,7 +97,11 @@ def accounting_select(parquet: str, contract: Contract) -> str:
     """SELECT, per file of a fast read: records, the quotes they account for, and whether a required field is missing."""
     fields = [f"count({quoted(c.name)}) * {quotes_of(c)}" for c in contract.source_columns]
     missing = [f"count(*) - count({quoted(c.name)})" for c in contract.source_columns if c.required]
-    blank = [f"count_if({is_blank(c)})" for c in contract.source_columns if c.required and c.type == "varchar"]
+    blank = [
+        f"count(CASE WHEN {is_blank(c)} THEN 1 END)"
+        for c in contract.source_columns
+        if c.required and c.type == "varchar"
+    ]
     return (
         f'SELECT "_source_file" AS "path", count(*) AS "records", {" + ".join(fields)} AS "quotes",'
         f' {" + ".join(missing + blank)} AS "missing" FROM read_parquet({literal(parquet)}) GROUP BY "_source_file"'
