@@ -123,7 +123,12 @@ def workspace(tables: Tables) -> Iterator[str]:
 
 def recover(tables: Tables, runs: list[Run]) -> list[str]:
     """Bring the lakehouse back to the last published state after a run that was killed; returns the tokens that were cleared."""
-    if runs and read_published(tables.folder) is None:  # killed after it was published, before readers were told
+    state = read_published(tables.folder) if runs else None
+    if state:
+        for name, files in state.files.items():
+            if (snapshot := runs[-1].snapshots.get(name)) is not None:
+                tables.remember(name, snapshot, files)
+    elif runs:  # killed after it was published, before readers were told
         tell_readers(tables)
     published = runs[-1].snapshots if runs else {}
     tokens = {run.token for run in runs} | {tables.token("runs")}  # upkeep publishes under a token of its own

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import shutil
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -180,6 +180,10 @@ class Tables:
             self._planned[name, snapshot] = self._plan(name, snapshot)
         return self._planned[name, snapshot]
 
+    def remember(self, name: str, snapshot: int, files: Iterable[str]) -> None:
+        """Take it from the caller which data files a snapshot has: it spares a look into its manifests."""
+        self._planned[name, snapshot] = sorted(files)
+
     def _plan(self, name: str, number: int) -> list[str]:
         table = self.load(name)
         snapshot = table.snapshot_by_id(number)
@@ -201,6 +205,8 @@ class Tables:
         for path in change.add:
             sync(Path(path))
         table = self.load(contract.name)
+        head = table.current_snapshot()
+        before = head.snapshot_id if head else None
         with catalog_explained(self.folder), table.transaction() as transaction:
             evolve(transaction, contract)
             update = transaction.update_snapshot(snapshot_properties={TOKEN: token})
@@ -210,6 +216,9 @@ class Tables:
                 for file in parquet_files_to_data_files(table.io, transaction.table_metadata, iter(change.add)):
                     operation.append_data_file(file)
         snapshot = table.current_snapshot()  # as committed; to ask the catalog again could fail, and it is done
+        known = self._planned.get((contract.name, before)) if before is not None else []
+        if snapshot and known is not None:
+            self.remember(contract.name, snapshot.snapshot_id, (set(known) - set(change.remove)) | set(change.add))
         return snapshot.snapshot_id if snapshot else None
 
     def write_rows(self, name: str, rows: pa.Table, path: str) -> None:

@@ -60,6 +60,8 @@ class DuckDBEngine:
             "python_enable_replacements": False,
             "preserve_insertion_order": False,
             "temp_directory": str(scratch),
+            # The rows of a few hundred people are looked for in whole tables: with their keys as a filter the reader skips the others.
+            "dynamic_or_filter_threshold": 1000,
         }
         if memory_limit is not None:
             options["memory_limit"] = memory_limit

@@ -114,7 +114,7 @@ def _readings(stage: Stage, counts: Counts) -> None:
 
 def _evidence(stage: Stage, counts: Counts) -> None:
     engine = stage.engine
-    _keep(stage, "touched_customers", "crowded_numbers", "changed_devices")
+    _keep(stage, "touched_customers", "extended_customers", "crowded_numbers", "changed_devices")
     for name, keys in (
         ("phone_ticks", "touched_customers"),
         ("devices_met", "phone_ticks"),
