@@ -95,9 +95,9 @@ def count(number: int) -> str:
     return f"{number:,}"
 
 
-def counted(number: int, thing: str) -> str:
-    """A number with the thing that it counts: `1 row`, `2 rows`."""
-    return f"{number:,} {thing}" if number == 1 else f"{number:,} {thing}s"
+def counted(number: int, thing: str, things: str | None = None) -> str:
+    """A number with the thing that it counts: `1 row`, `2 rows`, `2 people`."""
+    return f"{number:,} {thing}" if number == 1 else f"{number:,} {things or thing + 's'}"
 
 
 def snapshot_ids(ids: Mapping[str, int | None]) -> dict[str, str | None]:

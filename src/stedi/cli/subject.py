@@ -140,7 +140,7 @@ def find(
         "elsewhere": found.elsewhere,
         "personal": found.personal,
     }
-    who = counted(found.people, "person") if found.people == 1 else f"{found.people:,} people"
+    who = counted(found.people, "person", "people")
     if not found.known:
         emit(facts, f"nothing is held about {who}, as of run {found.run}", as_json=as_json)
         return
@@ -231,7 +231,7 @@ def forget(
         "searched": done.searched,
         "certificate": done.certificate,
     }
-    who = "1 person" if done.people == 1 else f"{done.people:,} people"
+    who = counted(done.people, "person", "people")
     proof = f"{counted(done.searched, 'file')} searched, nothing of them is left: {done.certificate}"
     if not done.known:
         nothing = f"nothing is held about {who}: nothing was changed"
@@ -291,7 +291,10 @@ def verify(
     ]
     verdict = "the claim holds" if found.holds else "the claim does not hold"
     emit(
-        facts, f"{verdict}: issued {found.at}, about {found.people:,}", Grid(("look", "found"), looks), as_json=as_json
+        facts,
+        f"{verdict}: issued {found.at}, about {counted(found.people, 'person', 'people')}",
+        Grid(("look", "found"), looks),
+        as_json=as_json,
     )
     if not found.holds:
         raise typer.Exit(1)
