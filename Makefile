@@ -6,7 +6,7 @@ SHELL := bash
 UV := $(shell command -v uv || echo .uv/bin/uv)
 RUN := $(UV) run --locked --quiet
 # What these find out does not depend on the version of DuckDB, and takes minutes: they run once.
-SAME_ON_ANY_ENGINE := test_kills.py test_faults.py test_readers.py
+SAME_ON_ANY_ENGINE := test_kills.py test_faults.py test_readers.py test_erasure_kills.py test_concurrency.py test_durability.py
 export UV_COMPILE_BYTECODE := 1
 export UV_PYTHON_PREFERENCE := only-system
 
