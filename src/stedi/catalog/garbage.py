@@ -16,8 +16,9 @@ from urllib.parse import unquote, urlparse
 from pyiceberg.table import Table
 from pyiceberg.table.snapshots import Snapshot
 
+from stedi.catalog.sqlite import catalog_explained
 from stedi.catalog.state import DATABASE
-from stedi.catalog.tables import Tables, catalog_explained
+from stedi.catalog.tables import Tables
 from stedi.errors import LakehouseError
 
 

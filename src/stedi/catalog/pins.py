@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import re
 
+from stedi.catalog.sqlite import catalog_explained
 from stedi.catalog.state import Run
-from stedi.catalog.tables import Tables, catalog_explained
+from stedi.catalog.tables import Tables
 
 
 def align_tags(tables: Tables, runs: list[Run]) -> None:

@@ -20,8 +20,9 @@ from sqlalchemy.exc import DatabaseError
 
 from stedi.catalog.lease import writer_lease
 from stedi.catalog.published import Published, read_published, write_published
+from stedi.catalog.sqlite import catalog_explained
 from stedi.catalog.state import Run
-from stedi.catalog.tables import Commit, Tables, catalog_explained
+from stedi.catalog.tables import Commit, Tables
 from stedi.contracts import Policy, contracts
 from stedi.errors import StediError
 

@@ -13,26 +13,23 @@ Layout of a lakehouse folder:
 from __future__ import annotations
 
 import shutil
-import sqlite3
-from collections.abc import Iterable, Iterator
-from contextlib import closing, contextmanager
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 import pyarrow as pa
-from pyiceberg.catalog.sql import SqlCatalog
 from pyiceberg.exceptions import NoSuchNamespaceError, NoSuchTableError
 from pyiceberg.io.pyarrow import parquet_files_to_data_files
 from pyiceberg.table import Table
-from sqlalchemy.exc import DatabaseError
 
 from stedi.catalog.durable import make_folder, sync
 from stedi.catalog.published import check_version, damaged, runs_location
 from stedi.catalog.schema import evolve, properties_of, schema_of
 from stedi.catalog.snapshots import ancestors, live_files, live_files_among
-from stedi.catalog.state import DATABASE, FORMAT_VERSION
+from stedi.catalog.sqlite import Catalog, catalog_explained, load_catalog, make_catalog, storage_error
+from stedi.catalog.state import DATABASE
 from stedi.contracts import Contract
-from stedi.errors import LakehouseError, NotFoundError, StorageError
+from stedi.errors import LakehouseError, NotFoundError
 
 #: Snapshot property that says which run wrote it.
 TOKEN = "stedi.token"  # noqa: S105 - a mark, not a secret
@@ -49,7 +46,7 @@ class Commit:
 class Tables:
     """The tables of the lakehouse in `folder`. `open` reads an existing one, `create` makes one where there is none."""
 
-    def __init__(self, folder: Path, catalog: SqlCatalog) -> None:
+    def __init__(self, folder: Path, catalog: Catalog) -> None:
         self.folder = folder
         self._catalog = catalog
         self._planned: dict[tuple[str, int], list[str]] = {}  # a snapshot never changes
@@ -68,7 +65,7 @@ class Tables:
                 hint="`stedi run --landing DIR` makes one; --lakehouse names another",
             )
         with catalog_explained(folder):
-            tables = cls(folder, _load(folder, folder / "catalog.db", create=False))
+            tables = cls(folder, load_catalog(folder))
             tables._check_version()
             runs_location(folder)
         return tables
@@ -91,7 +88,7 @@ class Tables:
                 )
             make_folder(folder / "warehouse")
             with catalog_explained(folder):
-                _make_catalog(folder)
+                make_catalog(folder)
         return cls.open(folder)
 
     def _check_version(self) -> None:
@@ -128,7 +125,7 @@ class Tables:
                 hint="restore the folder `warehouse` from a backup",
             ) from None
         except OSError as error:
-            raise _storage_error(self.folder, error) from None
+            raise storage_error(self.folder, error) from None
 
     def ensure(self, contract: Contract) -> None:
         """Create the table of a contract where it is missing. Columns that identify a person keep no bounds in manifests."""
@@ -261,53 +258,3 @@ class Tables:
         """Delete the data files that an abandoned run left behind."""
         for path in (self.folder / "warehouse").glob(f"**/data/{token}-*"):
             path.unlink(missing_ok=True)
-
-
-def _make_catalog(folder: Path) -> None:
-    """Make an empty catalog. It gets its name when it is complete: readers, and a run after a kill, find it whole or not at all."""
-    draft = folder / "catalog.db.draft"
-    for left in folder.glob(f"{draft.name}*"):
-        left.unlink()
-    with closing(sqlite3.connect(draft)) as connection:
-        connection.execute("PRAGMA journal_mode = WAL")
-    catalog = _load(folder, draft, create=True)
-    catalog.create_namespace(DATABASE, {"stedi.format-version": str(FORMAT_VERSION)})
-    catalog.close()
-    draft.replace(folder / "catalog.db")
-    sync(folder / "catalog.db")
-
-
-def _load(folder: Path, file: Path, *, create: bool) -> SqlCatalog:
-    return SqlCatalog(
-        DATABASE,
-        uri=f"sqlite:///{file}",
-        warehouse=str(folder.absolute() / "warehouse"),  # Iceberg keeps it: it must not depend on the working folder
-        init_catalog_tables=str(create).lower(),
-        **{"py-io-impl": "stedi.catalog.files.SyncedFileIO"},
-    )
-
-
-@contextmanager
-def catalog_explained(folder: Path) -> Iterator[None]:
-    """Raise our errors for those of the file system, and for SQLite's, which says whether it could not write or not make sense of it."""
-    try:
-        yield
-    except OSError as error:
-        raise _storage_error(folder, error) from None
-    except (DatabaseError, sqlite3.DatabaseError) as error:
-        cause = error.orig if isinstance(error, DatabaseError) and error.orig else error
-        if any(words in str(cause) for words in ("full", "readonly", "disk I/O error", "unable to open")):
-            raise StorageError(
-                "the catalog cannot be written",
-                where=str(folder / "catalog.db"),
-                hint="check the free space and the permissions, then run again; readers see the last completed run",
-            ) from None
-        raise damaged(folder, type(cause).__name__) from None
-
-
-def _storage_error(folder: Path, error: OSError) -> StorageError:
-    return StorageError(
-        f"the lakehouse cannot be read or written ({error.strerror or type(error).__name__})",
-        where=str(folder),
-        hint="check the free space and the permissions, then run again; readers see the last completed run",
-    )

@@ -22,8 +22,9 @@ import pyarrow as pa
 from stedi import clock
 from stedi.catalog.lease import writer_lease
 from stedi.catalog.runs import completed_runs, publish, recover, workspace
+from stedi.catalog.sqlite import catalog_explained
 from stedi.catalog.state import Run
-from stedi.catalog.tables import Commit, Tables, catalog_explained
+from stedi.catalog.tables import Commit, Tables
 from stedi.config import Settings
 from stedi.contracts import FEEDS, contracts
 from stedi.engines.duckdb import DuckDBEngine
