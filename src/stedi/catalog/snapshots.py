@@ -1,4 +1,4 @@
-"""What a snapshot holds and comes from, read from its manifests."""
+"""What a snapshot holds and comes from, read from its manifests; and the transaction that makes one."""
 
 from __future__ import annotations
 
@@ -6,10 +6,28 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from pyiceberg.manifest import DataFile, ManifestContent
-from pyiceberg.table import Table
+from pyiceberg.table import Table, Transaction
+from pyiceberg.table.metadata import TableMetadata
 from pyiceberg.table.snapshots import Snapshot, ancestors_of
 
 from stedi.errors import LakehouseError
+
+
+class QuickTransaction(Transaction):
+    """PyIceberg's, which works out the table's metadata anew, and copies it deeply, at each of some twenty looks in a commit.
+
+    Here it is done once for each update, since a copy takes the longer the more snapshots a table has.
+    """
+
+    _known: tuple[object, object, TableMetadata] | None = None
+
+    @property
+    def table_metadata(self) -> TableMetadata:
+        """The metadata with all updates so far."""
+        base, updates = self._table.metadata, self._updates
+        if self._known is None or self._known[0] is not base or self._known[1] is not updates:
+            self._known = (base, updates, super().table_metadata)
+        return self._known[2]
 
 
 def live_files(table: Table, snapshot: Snapshot) -> Iterator[DataFile]:

@@ -25,7 +25,7 @@ from pyiceberg.table import Table
 from stedi.catalog.durable import make_folder, sync
 from stedi.catalog.published import check_version, damaged, runs_location
 from stedi.catalog.schema import evolve, properties_of, schema_of
-from stedi.catalog.snapshots import ancestors, live_files, live_files_among
+from stedi.catalog.snapshots import QuickTransaction, ancestors, live_files, live_files_among
 from stedi.catalog.sqlite import Catalog, catalog_explained, load_catalog, make_catalog, storage_error
 from stedi.catalog.state import DATABASE
 from stedi.contracts import Contract
@@ -135,12 +135,12 @@ class Tables:
 
     def evolve(self, contract: Contract) -> None:
         """Give a table the columns of its contract, where it has others."""
-        with self.load(contract.name).transaction() as transaction:
+        with QuickTransaction(self.load(contract.name)) as transaction:
             evolve(transaction, contract)
 
     def field_ids(self, contract: Contract) -> dict[str, int]:
         """Iceberg id of every column, as the next commit under this contract will have them."""
-        transaction = self.load(contract.name).transaction()
+        transaction = QuickTransaction(self.load(contract.name))
         evolve(transaction, contract)
         return {f.name: f.field_id for f in transaction.table_metadata.schema().fields}
 
@@ -204,7 +204,7 @@ class Tables:
         table = self.load(contract.name)
         head = table.current_snapshot()
         before = head.snapshot_id if head else None
-        with catalog_explained(self.folder), table.transaction() as transaction:
+        with catalog_explained(self.folder), QuickTransaction(table) as transaction:
             evolve(transaction, contract)
             update = transaction.update_snapshot(snapshot_properties={TOKEN: token})
             with update.overwrite() if change.remove else update.fast_append() as operation:

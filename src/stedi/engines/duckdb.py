@@ -68,6 +68,7 @@ class DuckDBEngine:
         if threads is not None:
             options["threads"] = threads
         self._scratch = scratch
+        self._kinds: dict[str, str] = {}  # of every relation, whether it is a VIEW or a TABLE
         with _translated("starting DuckDB"):
             self._con = duckdb.connect(config=options)
             self._con.execute("SET TimeZone = 'UTC'")
@@ -91,21 +92,21 @@ class DuckDBEngine:
     def use_rows(self, name: str, rows: pa.Table | pa.RecordBatchReader) -> None:
         with _translated(f"opening {name}"):
             self._con.register(name, rows)
+        self._kinds[name] = "VIEW"
 
     def define(self, name: str, select: str) -> None:
         self.drop(name)
         self._run(f"CREATE TEMP VIEW {quoted(name)} AS {select}", f"opening {name}")
+        self._kinds[name] = "VIEW"
 
     def keep(self, name: str, select: str) -> None:
         self.drop(name)
         self._run(f"CREATE TEMP TABLE {quoted(name)} AS {select}", f"building {name}")
+        self._kinds[name] = "TABLE"
 
     def drop(self, name: str) -> None:
-        for kind in ("TABLE", "VIEW"):
-            try:
-                self._con.execute(f"DROP {kind} IF EXISTS {quoted(name)}")
-            except duckdb.CatalogException:  # it exists, as the other kind
-                continue
+        if kind := self._kinds.pop(name, None):
+            self._run(f"DROP {kind} {quoted(name)}", f"closing {name}")
 
     def write(self, select: str, path: str, contract: Contract, field_ids: Mapping[str, int]) -> None:
         self._run(
