@@ -16,7 +16,7 @@ import stringzilla
 from stedi.errors import LandingError
 from stedi.ingest.discover import LandingFile
 
-CHUNK = 1 << 22
+CHUNK = 1 << 20
 _QUOTE, _NEWLINE = 34, 10
 _NOT_PLAIN = (b"\\", b"true", b"false")
 
@@ -81,10 +81,11 @@ def chunks(file: LandingFile, digest: hashlib._Hash | None = None) -> Iterator[b
         LandingError: the file cannot be read, or is not what its ending says.
     """
     try:
-        with open(file.path, "rb") as raw:  # noqa: PTH123 - the path is a string everywhere else
-            source = _Digesting(raw, digest)
-            content = pa.CompressedInputStream(source, file.packing) if file.packing else source
+        with open(file.path, "rb", buffering=0) as raw:  # noqa: PTH123 - the path is a string everywhere else
+            content = pa.CompressedInputStream(_Digesting(raw, digest), file.packing) if file.packing else raw
             while chunk := content.read(CHUNK):
+                if digest is not None and not file.packing:
+                    digest.update(chunk)
                 yield chunk
     except OSError as error:
         doing = f"decompressed ({file.packing})" if file.packing else "read"
