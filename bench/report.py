@@ -133,9 +133,13 @@ def about(found: Sequence[Round]) -> str:
     versions = {"duckdb": "DuckDB", "pyspark": "PySpark", "polars": "Polars", "pandas": "pandas"}
     used = ", ".join(f"{name} {machine[key]}" for key, name in versions.items() if key in machine)
     times = f"{often[0]}" if len(often) == 1 else f"{often[0]} to {often[-1]}"
+    load = max(one.get("load", 0) for one in found)
+    busy = (
+        f" The machine had other work besides (load average up to {load:.1f})." if load > 2 * machine["cores"] else ""
+    )
     return (
         f"Measured on {machine['cores']} cores, Python {machine['python']}, {used}; `memory_limit` {last['memoryLimit']};"
-        f" rounds of each size: {times}."
+        f" rounds of each size: {times}.{busy}"
     )
 
 

@@ -16,6 +16,8 @@ _TYPES = {"varchar": T.StringType(), "bigint": T.LongType(), "double": T.DoubleT
 HEAP = "6g"
 #: Bytes of JSON per task after a shuffle, which AQE merges where there is less to do.
 _PER_TASK = 128 << 20
+#: Below so many bytes of JSON the JVM is told to compile in one step: its second compiler would then take more time than it saves.
+_SMALL = 200_000_000
 
 
 def session(scratch: Path, feeds: Path) -> SparkSession:
@@ -37,6 +39,8 @@ def session(scratch: Path, feeds: Path) -> SparkSession:
         "spark.hadoop.mapreduce.fileoutputcommitter.algorithm.version": "2",
         "spark.hadoop.mapreduce.fileoutputcommitter.marksuccessfuljobs": "false",
     }
+    if size < _SMALL:
+        settings["spark.driver.extraJavaOptions"] = "-XX:TieredStopAtLevel=1"
     builder = SparkSession.builder.master("local[*]").appName("usual chain")
     for name, value in settings.items():
         builder = builder.config(name, value)
