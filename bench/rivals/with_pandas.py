@@ -13,7 +13,7 @@ import pyarrow.json
 
 from bench.rivals.job import FIELDS, NEWEST, files_of, start, table
 
-_TYPES = {"varchar": pa.string(), "bigint": pa.int64(), "double": pa.float64()}
+_TYPES: dict[str, pa.DataType] = {"varchar": pa.string(), "bigint": pa.int64(), "double": pa.float64()}
 
 
 def run(feeds: Path, out: Path, memory_limit: str) -> None:  # noqa: ARG001 - pandas has no such limit
@@ -34,8 +34,8 @@ def run(feeds: Path, out: Path, memory_limit: str) -> None:  # noqa: ARG001 - pa
     newest = newest.drop_duplicates("email")
     write("customer_trusted", newest[newest[consent].fillna(0) > 0])
     since = read("customer_trusted", ["email", consent])
-    for part, path in enumerate(sorted(table(out, "accelerometer_landing").parent.iterdir())):
-        usable = pd.read_parquet(path, dtype_backend="pyarrow").merge(since, left_on="user", right_on="email")
+    for part, landed in enumerate(sorted(table(out, "accelerometer_landing").parent.iterdir())):
+        usable = pd.read_parquet(landed, dtype_backend="pyarrow").merge(since, left_on="user", right_on="email")
         write("accelerometer_trusted", usable[usable["timestamp"] >= usable[consent]][[*FIELDS["accelerometer"]]], part)
     customers = read("customer_trusted")
     users = read("accelerometer_trusted", ["user"])["user"].unique()

@@ -28,7 +28,7 @@ def run(feeds: Path, out: Path, memory_limit: str) -> None:  # noqa: ARG001 - Po
     write("customer_trusted", newest.unique("email", keep="first", maintain_order=True).filter(consent > 0))
     since = read("customer_trusted").select("email", consent)
     usable = read("accelerometer_landing").join(since, left_on="user", right_on="email")
-    write("accelerometer_trusted", usable.filter(pl.col("timestamp") >= consent).drop(consent))
+    write("accelerometer_trusted", usable.filter(pl.col("timestamp") >= consent).drop("shareWithResearchAsOfDate"))
     readings = read("accelerometer_trusted")
     write("customers_curated", read("customer_trusted").join(readings, left_on="email", right_on="user", how="semi"))
     steps = read("step_trainer_landing").join(readings, left_on="sensorReadingTime", right_on="timestamp", how="semi")
