@@ -1,5 +1,5 @@
 # `make demo` and `make test` work on a fresh machine with Python 3.11 or newer; everything else is for those who change the code.
-.PHONY: demo test lint docs bench contracts clean setup
+.PHONY: demo test lint docs bench bench-compare contracts clean setup
 .SHELLFLAGS := -euo pipefail -c
 SHELL := bash
 
@@ -33,8 +33,11 @@ docs: setup ## Write docs/reference anew from the code
 bench: setup ## The figures that the README quotes
 	@UV_PROJECT_ENVIRONMENT=.venv-bench $(RUN) --no-default-groups python -m bench
 
+bench-compare: setup ## `stedi run` beside what one would run instead; needs Java for one of them
+	@UV_PROJECT_ENVIRONMENT=.venv-bench-compare $(RUN) --no-default-groups --group duckdb2 --group bench python -m bench.compare --sizes stedi-2023,10000
+
 clean:
-	rm -rf .venv .venv-duckdb1 .venv-contracts .uv demo bench/out .coverage* .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-duckdb1 .venv-contracts .venv-bench .venv-bench-compare .uv demo bench/out .coverage* .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 setup: $(UV)
 
