@@ -6,7 +6,9 @@ SHELL := bash
 UV := $(shell command -v uv || echo .uv/bin/uv)
 RUN := $(UV) run --locked --quiet
 # What these find out does not depend on the version of DuckDB, and takes minutes: they run once.
-SAME_ON_ANY_ENGINE := test_kills.py test_faults.py test_readers.py test_erasure_kills.py test_concurrency.py test_durability.py
+SAME_ON_ANY_ENGINE := $(addprefix tests/behaviour/,test_kills.py test_faults.py test_readers.py test_erasure_kills.py test_concurrency.py test_durability.py)
+# Long searches run without coverage, which makes a run of the product half as long again.
+LONG := tests/property $(SAME_ON_ANY_ENGINE)
 export UV_COMPILE_BYTECODE := 1
 export UV_PYTHON_PREFERENCE := only-system
 
@@ -14,9 +16,11 @@ demo: setup ## Simulated feeds in, a training table out, start to finish
 	@$(RUN) bash tools/demo.sh
 
 test: setup lint contracts ## Everything that must hold
-	@$(RUN) pytest -n auto --cov --cov-report=term
+	@$(RUN) pytest -n auto --cov --cov-report=term $(LONG:%=--ignore=%)
+	@echo "--- long searches: random histories, kills, faults"
+	@$(RUN) pytest -n auto --dist worksteal $(LONG)
 	@echo "--- the same promises on DuckDB 1.5, and its Iceberg extension reading our tables"
-	@UV_PROJECT_ENVIRONMENT=.venv-duckdb1 $(RUN) --no-group duckdb2 --group duckdb1 pytest -n auto tests/behaviour tests/integration $(SAME_ON_ANY_ENGINE:%=--ignore=tests/behaviour/%)
+	@UV_PROJECT_ENVIRONMENT=.venv-duckdb1 $(RUN) --no-group duckdb2 --group duckdb1 pytest -n auto tests/behaviour tests/integration $(SAME_ON_ANY_ENGINE:%=--ignore=%)
 
 lint: setup ## Style, types, layers
 	@$(RUN) ruff format --check .

@@ -110,7 +110,7 @@ def test_killed_before_an_act_on_the_file_system(history: History, number: int, 
 def test_killed_at_random_instants(history: History, number: int, count: Count) -> None:
     """By the clock, from outside, at whatever the run is doing: several times in a row, too."""
     rng, kills = random.Random(), 0
-    while kills < 5:
+    while kills < 3:
         seed = rng.randrange(1 << 32)
         told, delays = history.begin(number), random.Random(seed)
         for _ in range(delays.choice([1, 1, 3])):
@@ -128,7 +128,7 @@ def test_killed_while_it_recovers(history: History, number: int, count: Count) -
     history.begin(number)
     instants = history.told[number].instants
     kill(history, number, at=instants.index(PUBLISHING) + 1)
-    for at in range(4, 100, 8):
+    for at in range(4, 100, 12):
         if not kill(history, number, at=at):
             break
         count("kills", "while recovering", 1)
