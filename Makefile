@@ -16,11 +16,11 @@ demo: setup ## Simulated feeds in, a training table out, start to finish
 	@$(RUN) bash tools/demo.sh
 
 test: setup lint contracts ## Everything that must hold
-	@$(RUN) pytest -n auto --cov --cov-report=term $(LONG:%=--ignore=%)
+	@$(RUN) pytest -n auto --dist worksteal --cov --cov-report=term --durations=20 $(LONG:%=--ignore=%)
 	@echo "--- long searches: random histories, kills, faults"
-	@$(RUN) pytest -n auto --dist worksteal $(LONG)
+	@$(RUN) pytest -n auto --dist worksteal --durations=30 $(LONG)
 	@echo "--- the same promises on DuckDB 1.5, and its Iceberg extension reading our tables"
-	@UV_PROJECT_ENVIRONMENT=.venv-duckdb1 $(RUN) --no-group duckdb2 --group duckdb1 pytest -n auto tests/behaviour tests/integration $(SAME_ON_ANY_ENGINE:%=--ignore=%)
+	@UV_PROJECT_ENVIRONMENT=.venv-duckdb1 $(RUN) --no-group duckdb2 --group duckdb1 pytest -n auto --dist worksteal tests/behaviour tests/integration $(SAME_ON_ANY_ENGINE:%=--ignore=%)
 
 lint: setup ## Style, types, layers
 	@$(RUN) ruff format --check .

@@ -39,6 +39,7 @@ from stedi.runs import rebuild
 #: What the machine did, told at the end of the tests.
 DONE: Counter[str] = Counter()
 FEEDS = ("customer", "accelerometer", "step_trainer")
+PARTS = 10
 JUNK = [
     '{"user": "ann@test.com", "timestamp":',
     "not json",
@@ -212,14 +213,14 @@ def _lines(records: list[dict[str, Any]]) -> str:
     return "".join(json.dumps(record) + "\n" for record in records)
 
 
-@pytest.mark.parametrize("part", range(4))
+@pytest.mark.parametrize("part", range(PARTS))
 def test_an_incremental_run_gives_what_a_rebuild_gives(
     part: int, count: Callable[[str, str, int], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Four parts, so that four processes can share the work. Rebuilds take few people at a time, as they do with very many rows."""
+    """In parts, so that processes can share the work. Rebuilds take few people at a time, as they do with very many rows."""
     monkeypatch.setattr(rebuild, "STEPS_PER_PART", 3)
     DONE.clear()
-    histories = int(os.environ.get("STEDI_HISTORIES", "200")) // 4
+    histories = int(os.environ.get("STEDI_HISTORIES", "200")) // PARTS
     run_state_machine_as_test(
         seed(part)(Histories),
         settings=hypothesis_settings(
