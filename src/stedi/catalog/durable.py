@@ -3,13 +3,24 @@
 from __future__ import annotations
 
 import os
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 
-def sync(path: Path) -> None:
-    """Force a file, and its entry in its folder, to the disk."""
+def sync(*paths: Path) -> None:
+    """Force files, and their entries in their folders, to the disk."""
+    if len(paths) == 1:
+        sync_content(paths[0])
+    else:  # the disk takes many at once
+        with ThreadPoolExecutor(8) as pool:
+            list(pool.map(sync_content, paths))
+    for folder in {path.parent for path in paths}:
+        _force(folder, os.O_RDONLY | os.O_DIRECTORY)
+
+
+def sync_content(path: Path) -> None:
+    """Force what a file holds to the disk. Its entry follows when its folder is synced, at the latest with the last file written there."""
     _force(path, os.O_RDONLY)
-    _force(path.parent, os.O_RDONLY | os.O_DIRECTORY)
 
 
 def make_folder(path: Path) -> None:

@@ -12,7 +12,7 @@ from types import TracebackType
 from pyiceberg.io import OutputStream
 from pyiceberg.io.pyarrow import PyArrowFile, PyArrowFileIO
 
-from stedi.catalog.durable import make_folder, sync
+from stedi.catalog.durable import make_folder, sync, sync_content
 
 
 class _SyncedStream:
@@ -35,7 +35,8 @@ class _SyncedStream:
     def close(self) -> None:
         if not self.closed:
             self._stream.close()
-            sync(Path(self._path))
+            # A commit writes its `.json` last, into the folder of all that it leads to: their entries are forced with it.
+            (sync if self._path.endswith(".json") else sync_content)(Path(self._path))
 
     def __enter__(self) -> _SyncedStream:
         return self

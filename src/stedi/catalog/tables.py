@@ -199,8 +199,7 @@ class Tables:
         """
         if not change.add and not change.remove:
             return self.head(contract.name)
-        for path in change.add:
-            sync(Path(path))
+        sync(*map(Path, change.add))
         table = self.load(contract.name)
         head = table.current_snapshot()
         before = head.snapshot_id if head else None
