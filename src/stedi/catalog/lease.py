@@ -13,8 +13,8 @@ from typing import TextIO
 from stedi.catalog.durable import make_folder
 from stedi.errors import LockedError
 
-#: `is_held` holds the lock for an instant: that is no reason to refuse a writer.
-_GRACE_S = 0.2
+#: `is_held` shares the lock for an instant: that is no reason to refuse a writer, however many look.
+_GRACE_S = 10
 _PAUSE_S = 0.05
 
 
@@ -35,7 +35,7 @@ def writer_lease(folder: Path, wait_s: float = 0, waiting: Callable[[float], Non
         start = time.monotonic()
         while not _taken(lock):
             waited = time.monotonic() - start
-            if waited > max(wait_s, _GRACE_S):
+            if waited > max(wait_s, 0 if _is_written(lock) else _GRACE_S):
                 raise _refusal(folder, lock)
             if waiting is not None and wait_s:
                 waiting(waited)
@@ -54,6 +54,16 @@ def _taken(lock: TextIO) -> bool:
     return True
 
 
+def _is_written(lock: TextIO) -> bool:
+    """Whether another process holds the lock to write: one that only looks shares it."""
+    try:
+        fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    fcntl.flock(lock, fcntl.LOCK_UN)
+    return False
+
+
 def _refusal(folder: Path, lock: TextIO) -> LockedError:
     lock.seek(0)
     return LockedError(
@@ -67,9 +77,6 @@ def is_held(folder: Path) -> bool:
     """Whether some process holds the lease now. Takes nothing, and writes nothing."""
     try:
         with (folder / "writer.lock").open() as lock:
-            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
+            return _is_written(lock)
     except OSError:  # never written to, or not readable by us
         return False
-    return False
