@@ -23,7 +23,7 @@ from stedi.runs.audit import Violation, check_table
 from stedi.runs.plan import KnownFile
 
 #: Rows of one data file: a person's rows lie in few of them, as they arrived, so that a change to them does not rewrite everybody's.
-ROWS_PER_FILE = 125_000
+ROWS_PER_FILE = 62_500
 
 #: Called with the name of a step, how much of it is done, and how much there is.
 Progress = Callable[[str, int, int], None]

@@ -115,13 +115,12 @@ def _readings(stage: Stage, counts: Counts) -> None:
 def _evidence(stage: Stage, counts: Counts) -> None:
     engine = stage.engine
     _keep(stage, "touched_customers", "extended_customers", "crowded_numbers", "changed_devices")
-    for name, keys in (
-        ("phone_ticks", "touched_customers"),
-        ("devices_met", "phone_ticks"),
-        ("device_ticks", "changed_devices"),
-        ("customers_met", "device_ticks"),
-    ):
-        _keep_unless_empty(stage, name, keys)
+    _keep_unless_empty(stage, "phone_ticks", "touched_customers")
+    _meanwhile(stage, "steps_meanwhile", "after_step_trainer_landing", "sensorReadingTime", "phone_ticks")
+    _keep_unless_empty(stage, "devices_met", "phone_ticks")
+    _keep_unless_empty(stage, "device_ticks", "changed_devices")
+    _meanwhile(stage, "readings_meanwhile", "after_accelerometer_trusted", "timestamp", "device_ticks")
+    _keep_unless_empty(stage, "customers_met", "device_ticks")
     _keep(stage, "met_devices", "met_customers", "scope_devices", "scope_customers", "scope_pseudonyms")
     of_scope = _among(_DEVICE, "scope_devices")
     engine.keep("steps_after", f'SELECT {_STEP}, "_ingested_at" FROM after_step_trainer_landing AS t WHERE {of_scope}')
@@ -220,6 +219,16 @@ def _keep_unless_empty(stage: Stage, name: str, keys: str) -> None:
     """Where there are no keys to look for, spare the engine a look at a whole table."""
     stage.engine.keep(
         name, scope_model(name) if stage.count(keys) else f"SELECT * FROM ({scope_model(name)}) AS t WHERE FALSE"
+    )
+
+
+def _meanwhile(stage: Stage, name: str, table: str, column: str, ticks: str) -> None:
+    """Define the rows of a table from the first to the last of the ticks. Only bounds that are spelled out let files be skipped."""
+    (span,) = stage.engine.query(f'SELECT min("tick") AS first, max("tick") AS last FROM {ticks}').to_pylist()
+    first, last = span["first"] or 0, span["last"] or 0
+    width = stage.settings.devices.clock_tolerance_ms + 1
+    stage.engine.define(
+        name, f'SELECT * FROM {table} WHERE "{column}" BETWEEN {(first - 1) * width} AND {(last + 1) * width}'
     )
 
 

@@ -1,5 +1,5 @@
 -- Customers whose phone measured together with a changed device. Grain: customer.
 SELECT DISTINCT a."customer"
-FROM after_accelerometer_trusted AS a
+FROM readings_meanwhile AS a
 CROSS JOIN settings AS s
 INNER JOIN device_ticks AS t ON t."tick" = a."timestamp" // (s."clockToleranceMs" + 1)

@@ -1,5 +1,5 @@
 -- Devices that measured together with a touched customer's phone. Grain: device.
 SELECT DISTINCT l."serialNumber"
-FROM after_step_trainer_landing AS l
+FROM steps_meanwhile AS l
 CROSS JOIN settings AS s
 INNER JOIN phone_ticks AS t ON t."tick" = l."sensorReadingTime" // (s."clockToleranceMs" + 1)
