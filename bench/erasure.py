@@ -58,12 +58,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench.erasure", description=__doc__)
     parser.add_argument("--customers", type=int, default=10_000)
     parser.add_argument("--people", type=int, default=1_000)
+    parser.add_argument("--clean", action="store_true", help="feeds without dirt, duplicates and compression")
     parser.add_argument("--memory-limit", default="4GB")
     parser.add_argument("--folder", type=Path, help="where to work; a temporary folder by default")
     options = parser.parse_args()
     folder = options.folder or Path(tempfile.mkdtemp(prefix="bench-"))
     try:
-        measured = history(folder, options.customers, options.people, memory_limit=options.memory_limit)
+        measured = history(
+            folder, options.customers, options.people, clean=options.clean, memory_limit=options.memory_limit
+        )
     finally:
         if options.folder is None:
             shutil.rmtree(folder, ignore_errors=True)
@@ -82,13 +85,14 @@ def main() -> None:
     (HERE / "out" / "erasure.json").write_text(json.dumps(facts | {"steps": steps}, indent=2))
 
 
-def history(folder: Path, customers: int, people: int, *, memory_limit: str) -> dict[str, Measured]:
+def history(folder: Path, customers: int, people: int, *, clean: bool, memory_limit: str) -> dict[str, Measured]:
     """Make the steps."""
     feeds, place = folder / "feeds", folder / "lake"
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "stedi.toml").write_text(f'memory_limit = "{memory_limit}"\nlakehouse = "{place}"\nlanding = "{feeds}"\n')
     if not feeds.exists():
-        once([STEDI, "simulate", str(feeds), "--customers", str(customers)])
+        dirt = ["--dirty-share", "0", "--duplicate-rate", "0", "--compressed-share", "0"] if clean else []
+        once([STEDI, "simulate", str(feeds), "--customers", str(customers), *dirt])
     shutil.rmtree(feeds / "truth", ignore_errors=True)  # it names everybody: nothing could be proven
     lake = stedi.open_lakehouse(place, landing=feeds, memory_limit=memory_limit)
     run, subject, data = [STEDI, "run"], [STEDI, "subject"], place / "warehouse"
