@@ -430,6 +430,19 @@ def test_what_piles_up_is_tended_by_the_runs_themselves(
     assert len(tended.runs()) == 12
 
 
+def test_what_earlier_runs_removed_is_not_listed_for_ever(lake: stedi.Lakehouse, landing: Path) -> None:
+    """Every run replaces rows of `runs`: of the two manifests of its snapshot one lists what is there, one what went with it."""
+    for number in range(5):
+        deliver(landing, number)
+        lake.run(landing)
+    with opened(lake) as tables:
+        runs = tables.load("runs")
+        current = runs.current_snapshot()
+        assert current is not None
+        assert len(current.manifests(runs.io)) == 2
+        assert len(lake.runs()) == len(tables.rows("runs", current.snapshot_id))
+
+
 def test_upkeep_that_fails_does_not_fail_the_run(
     lake: stedi.Lakehouse, landing: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

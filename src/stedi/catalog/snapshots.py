@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from pyiceberg.manifest import DataFile, ManifestContent
+from pyiceberg.manifest import DataFile, ManifestContent, ManifestFile
 from pyiceberg.table import Table, Transaction
 from pyiceberg.table.metadata import TableMetadata
 from pyiceberg.table.snapshots import Snapshot, ancestors_of
+from pyiceberg.table.update.snapshot import _OverwriteFiles
 
 from stedi.errors import LakehouseError
 
@@ -28,6 +29,13 @@ class QuickTransaction(Transaction):
         if self._known is None or self._known[0] is not base or self._known[1] is not updates:
             self._known = (base, updates, super().table_metadata)
         return self._known[2]
+
+
+class Overwrite(_OverwriteFiles):
+    """PyIceberg's, which hands on for ever the manifests that say what earlier snapshots removed: each would be read again by each run."""
+
+    def _existing_manifests(self) -> list[ManifestFile]:
+        return [file for file in super()._existing_manifests() if file.has_added_files() or file.has_existing_files()]
 
 
 def live_files(table: Table, snapshot: Snapshot) -> Iterator[DataFile]:

@@ -21,11 +21,12 @@ import pyarrow as pa
 from pyiceberg.exceptions import NoSuchNamespaceError, NoSuchTableError
 from pyiceberg.io.pyarrow import parquet_files_to_data_files
 from pyiceberg.table import Table
+from pyiceberg.table.snapshots import Operation
 
 from stedi.catalog.durable import make_folder, sync
 from stedi.catalog.published import check_version, damaged, runs_location
 from stedi.catalog.schema import evolve, properties_of, schema_of
-from stedi.catalog.snapshots import QuickTransaction, ancestors, live_files, live_files_among
+from stedi.catalog.snapshots import Overwrite, QuickTransaction, ancestors, live_files, live_files_among
 from stedi.catalog.sqlite import Catalog, catalog_explained, load_catalog, make_catalog, storage_error
 from stedi.catalog.state import DATABASE
 from stedi.contracts import Contract
@@ -205,12 +206,16 @@ class Tables:
         before = head.snapshot_id if head else None
         with catalog_explained(self.folder), QuickTransaction(table) as transaction:
             evolve(transaction, contract)
-            update = transaction.update_snapshot(snapshot_properties={TOKEN: token})
-            with update.overwrite() if change.remove else update.fast_append() as operation:
+            properties = {TOKEN: token}
+            with (
+                Overwrite(Operation.OVERWRITE, transaction, table.io, snapshot_properties=properties)
+                if change.remove
+                else transaction.update_snapshot(snapshot_properties=properties).fast_append()
+            ) as update:
                 for file in live_files_among(table, set(change.remove)):
-                    operation.delete_data_file(file)
+                    update.delete_data_file(file)
                 for file in parquet_files_to_data_files(table.io, transaction.table_metadata, iter(change.add)):
-                    operation.append_data_file(file)
+                    update.append_data_file(file)
         snapshot = table.current_snapshot()  # as committed; to ask the catalog again could fail, and it is done
         known = self._planned.get((contract.name, before)) if before is not None else []
         if snapshot and known is not None:
