@@ -18,26 +18,36 @@ def naive(words: set[str], content: bytes) -> list[int]:
     return sorted(places)
 
 
-def test_every_place_and_none_besides(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("few", [0, 64], ids=["at once", "one by one"])
+@pytest.mark.parametrize(
+    ("letters", "lengths"), [("ab@-", [1, 2, 7, 8, 9, 20]), ("ab", [8, 9, 20]), ("ab", [15, 16, 30])]
+)
+def test_every_place_and_none_besides(
+    monkeypatch: pytest.MonkeyPatch, letters: str, lengths: list[int], few: int
+) -> None:
     """Texts of few letters, so that words overlap and windows are alike; pieces are small, so that words lie across their edges."""
     monkeypatch.setattr(needles, "_PIECE", 64)
+    monkeypatch.setattr(needles, "_FEW", few)
     rng = random.Random(1)
     for _ in range(200):
-        words = {"".join(rng.choices("ab@", k=rng.choice([1, 2, 7, 8, 9, 20]))) for _ in range(rng.randint(0, 20))}
+        words = {"".join(rng.choices(letters, k=rng.choice(lengths))) for _ in range(rng.randint(0, 20))}
         planted = [
-            rng.choice(sorted(words)) if words and rng.random() < 0.3 else rng.choice("ab@x") for _ in range(150)
+            rng.choice(sorted(words)) if words and rng.random() < 0.3 else rng.choice(letters + "x") for _ in range(150)
         ]
         content = "".join(planted).encode()
         assert Needles(words).find(content) == naive(words, content)
 
 
-@pytest.mark.parametrize("at", [0, 1, 7, 8, (16 << 20) - 8, (16 << 20) - 1, 16 << 20])
-def test_at_every_edge(at: int) -> None:
-    content = bytearray(b"." * ((16 << 20) + 32))
-    content[at : at + 12] = b"ann@test.com"
+@pytest.mark.parametrize("few", [0, 64], ids=["at once", "one by one"])
+@pytest.mark.parametrize("word", [b"ann@test.com", b"1a8d6b0e-5c7b-4f3c", b"0123456789abcdef", b"annstest"])
+@pytest.mark.parametrize("at", [0, 1, 7, 8, (1 << 18) - 8, (1 << 18) - 1, 1 << 18, (1 << 18) + 1])
+def test_at_every_edge(monkeypatch: pytest.MonkeyPatch, at: int, word: bytes, few: int) -> None:
+    monkeypatch.setattr(needles, "_FEW", few)
+    content = bytearray(b"." * ((1 << 18) + 32))
+    content[at : at + len(word)] = word
     others = [f"somebody.else{number}@test.com" for number in range(20)]
-    assert Needles(["ann@test.com", *others]).find(bytes(content)) == [at]
-    assert Needles(["ann@test.com"]).find(bytes(content)) == [at]
+    assert Needles([word.decode(), *others]).find(bytes(content)) == [at]
+    assert Needles([word.decode()]).find(bytes(content[: at + len(word)])) == [at]
 
 
 def test_which_of_many_texts() -> None:

@@ -17,8 +17,8 @@ ANN = Subjects(["Ann@test.com"], [("d1", 5, 6)])
 
 def without(path: Path, feed: str, content: bytes, subjects: Subjects = ANN) -> tuple[bytes, int]:
     path.write_bytes(content)
-    made = cut(LandingFile(feed, str(path), len(content), 0), lambda text: subjects.own(feed, text), subjects.hits)
-    return made.content, made.records
+    made = cut(LandingFile(feed, str(path), len(content), 0), lambda text: subjects.own(feed, text), subjects.places)
+    return b"".join(made.parts), made.records
 
 
 @pytest.mark.parametrize(
@@ -64,7 +64,7 @@ def test_a_file_is_replaced_packed_as_it_was(tmp_path: Path, ending: str, packin
     link = tmp_path / f"link.json{ending}"
     link.symlink_to(path)
     file = LandingFile("accelerometer", str(link), 0, 0)
-    made = cut(file, lambda text: ANN.own("accelerometer", text), ANN.hits)
+    made = cut(file, lambda text: ANN.own("accelerometer", text), ANN.places)
     prepared = prepare(made, "token")
     assert path.read_bytes() != b"\n" + kept
     put(prepared, str(link))

@@ -9,10 +9,12 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 
 from stedi.catalog.durable import sync
@@ -21,12 +23,14 @@ from stedi.ingest.profile import chunks
 
 #: Whether a record, whole or broken, is to be taken out. Called with its text.
 Theirs = Callable[[str], bool]
-#: Which texts may hold such a record: a fast look, to spare the others a closer one.
-Hits = Callable[[Sequence[bytes]], Sequence[bool]]
+Places = np.ndarray[tuple[int], np.dtype[np.int64]]
+#: Where in a text such a record may be: a fast look, to spare the rest a closer one.
+Look = Callable[[bytes], Places]
 #: How files in the making begin; they lie beside what they replace, and are no landing files because of the dot.
 TEMPORARY = ".stedi-"
 _DECODER = json.JSONDecoder(strict=False)
 _BLANK = " \t\r"
+_ARRAY = re.compile(rb"(?:\xef\xbb\xbf)?[ \t\r\n]*\[")
 #: A record spread over more lines than this is taken for broken lines.
 _MOST_LINES = 1000
 
@@ -36,18 +40,18 @@ class Cut:
     """A landing file without the records that were taken out of it.
 
     Attributes:
-        content: what the file is to hold, before compression.
+        parts: what the file is to hold, before compression, one after the other.
         records: how many were taken out.
         sha256: of the file as it was, compressed.
     """
 
     file: LandingFile
-    content: bytes
+    parts: Sequence[bytes | memoryview]
     records: int
     sha256: str
 
 
-def cut(file: LandingFile, theirs: Theirs, hits: Hits) -> Cut:
+def cut(file: LandingFile, theirs: Theirs, look: Look) -> Cut:
     """Take records out of a landing file, in memory. The file is not changed.
 
     Raises:
@@ -55,15 +59,12 @@ def cut(file: LandingFile, theirs: Theirs, hits: Hits) -> Cut:
     """
     digest = hashlib.sha256()
     content = b"".join(chunks(file, digest))
-    if not hits([content])[0]:
-        return Cut(file, content, 0, digest.hexdigest())
-    text = content.decode("utf-8", "surrogateescape")
-    spans = _elements(text)
-    if spans is not None:
-        kept, records = _without_elements(text, spans, theirs)
-    else:
-        kept, records = _without_records(text, hits(content.split(b"\n")), theirs)
-    return Cut(file, kept.encode("utf-8", "surrogateescape"), records, digest.hexdigest())
+    places = look(content)
+    if not len(places):
+        return Cut(file, [content], 0, digest.hexdigest())
+    found = _without_elements(content, theirs) if _ARRAY.match(content) else None
+    parts, records = _without_records(_Lines(content, places), theirs) if found is None else found
+    return Cut(file, parts, records, digest.hexdigest())
 
 
 def prepare(made: Cut, token: str) -> Path:
@@ -74,9 +75,10 @@ def prepare(made: Cut, token: str) -> Path:
         path.chmod(target.stat().st_mode & 0o7777)
         if made.file.packing:
             with pa.CompressedOutputStream(pa.PythonFile(raw, "w"), made.file.packing) as packed:
-                packed.write(made.content)
+                for part in made.parts:
+                    packed.write(part)
         else:
-            raw.write(made.content)
+            raw.writelines(made.parts)
     sync(path)
     return path
 
@@ -131,37 +133,80 @@ def _skip(text: str, at: int) -> int:
     return at
 
 
-def _without_elements(text: str, spans: list[tuple[int, int]], theirs: Theirs) -> tuple[str, int]:
+def _without_elements(content: bytes, theirs: Theirs) -> tuple[list[bytes], int] | None:
+    """One JSON array without the elements that are to go; None where it is none."""
+    text = content.decode("utf-8", "surrogateescape")
+    spans = _elements(text)
+    if spans is None:
+        return None
     parts, at, records = [], 0, 0
     for begin, end in spans:
         if theirs(text[begin:end]):
             parts += [text[at:begin], "null", "\n" * text.count("\n", begin, end)]
             at, records = end, records + 1
-    return "".join([*parts, text[at:]]), records
+    return ["".join([*parts, text[at:]]).encode("utf-8", "surrogateescape")], records
 
 
-def _without_records(text: str, hits: Sequence[bool], theirs: Theirs) -> tuple[str, int]:
-    lines = text.split("\n")
-    records = number = 0
-    while number < len(lines):
-        if not hits[number] and lines[number].startswith("{") and lines[number].endswith("}"):
-            number += 1  # whole, and nobody's: most lines are
+class _Lines:
+    """The lines of a text, decoded one at a time where they are asked for."""
+
+    def __init__(self, content: bytes, places: Places) -> None:
+        data = np.frombuffer(content, np.uint8)
+        self.content = memoryview(content)
+        self._ends = np.append(np.flatnonzero(data == ord("\n")), len(content))
+        self._begins = np.append(0, self._ends[:-1] + 1)
+        self._hit = np.zeros(len(self._ends), np.bool_)
+        self._hit[np.searchsorted(self._ends, places, "right")] = True
+
+    def __len__(self) -> int:
+        return len(self._ends)
+
+    def __getitem__(self, number: int) -> str:
+        return str(self.content[slice(*self.span(number, 1))], "utf-8", "surrogateescape")
+
+    def span(self, first: int, number: int) -> tuple[int, int]:
+        """Where so many lines begin and end."""
+        return int(self._begins[first]), int(self._ends[first + number - 1])
+
+    def hit(self, first: int, number: int) -> bool:
+        """Whether a record that is to go may be in so many lines."""
+        return bool(self._hit[first : first + number].any())
+
+    def to_look_at(self) -> list[int]:
+        """Those with a hit, and those that do not hold just one whole record, or several: one may go on in the next lines."""
+        data = np.frombuffer(self.content, np.uint8)
+        last = self._ends - 1
+        for _ in range(2):  # a comma, and before or after it a carriage return
+            last -= np.isin(data[last], np.frombuffer(b",\r", np.uint8)) & (last > self._begins)
+        whole = (data[self._begins.clip(max=len(data) - 1)] == ord("{")) & (data[last] == ord("}"))
+        return np.flatnonzero(self._hit | ~(whole | (self._begins == self._ends))).tolist()
+
+
+def _without_records(lines: _Lines, theirs: Theirs) -> tuple[list[memoryview | bytes], int]:
+    """Lines without the records that are to go."""
+    parts: list[memoryview | bytes] = []
+    at = after = records = 0
+    for number in lines.to_look_at():
+        if number < after:
+            continue  # of the record before
+        spread = max(_spread(lines, number), 1)
+        after = number + spread
+        if not lines.hit(number, spread):
             continue
-        spread = _spread(lines, number)
-        if not any(hits[number : number + max(spread, 1)]):
-            pass
-        elif spread > 1:
-            if theirs("\n".join(lines[number : number + spread]).strip(" \t\r,")):
-                lines[number : number + spread] = [""] * spread
-                records += 1
+        text = "\n".join(lines[line] for line in range(number, after))
+        if spread > 1:
+            found = int(theirs(text.strip(" \t\r,")))
+            left = "\n" * (spread - 1)
         else:
-            lines[number], found = _without_parts(lines[number], theirs)
-            records += found
-        number += max(spread, 1)
-    return "\n".join(lines), records
+            left, found = _without_parts(text, theirs)
+        if found:
+            begin, end = lines.span(number, spread)
+            parts += [lines.content[at:begin], left.encode("utf-8", "surrogateescape")]
+            at, records = end, records + found
+    return [*parts, lines.content[at:]], records
 
 
-def _spread(lines: list[str], first: int) -> int:
+def _spread(lines: _Lines, first: int) -> int:
     """Over how many lines the record that begins in one is spread; 0 where it is not one that goes on."""
     begin = lines[first].lstrip("\ufeff" + _BLANK)
     if not begin.startswith("{") or begin.rstrip(_BLANK + ",").endswith("}"):
@@ -171,7 +216,7 @@ def _spread(lines: list[str], first: int) -> int:
         if line.startswith("{"):
             return 0
         if line.rstrip(_BLANK + ",").endswith("}"):
-            joined = "\n".join(lines[first : last + 1]).lstrip("\ufeff").strip(_BLANK + ",")
+            joined = "\n".join(lines[number] for number in range(first, last + 1)).lstrip("\ufeff").strip(_BLANK + ",")
             if _is_object(joined):
                 return last - first + 1
     return 0

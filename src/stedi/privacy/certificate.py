@@ -14,6 +14,7 @@ import json
 import os
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -67,13 +68,15 @@ class Scan:
         """Search every file in some folders, and single files; links are followed, each file is read once."""
         files = sorted({os.path.realpath(path) for folder in folders for path in _files(folder)})
         found = []
-        for number, path in enumerate(files):
-            progress("searching every byte", number, len(files))
-            if Path(path).is_file():
-                found.append(self._file(Path(path)))
+        with ThreadPoolExecutor(2) as pool:
+            for number, searched in enumerate(pool.map(self._file, map(Path, files))):
+                progress("searching every byte", number, len(files))
+                found += [searched] if searched else []
         return found
 
-    def _file(self, path: Path) -> Searched:
+    def _file(self, path: Path) -> Searched | None:
+        if not path.is_file():
+            return None
         digest, hits = hashlib.sha256(), 0
         with path.open("rb") as content:
             begin = content.read(4)

@@ -18,10 +18,12 @@ from __future__ import annotations
 import hashlib
 import os
 import time
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 from stedi.catalog.runs import completed_runs, workspace, written_to
@@ -186,9 +188,8 @@ class _Forgetting:
         raw.remove_temporary({self._landing, *(Path(os.path.realpath(path)).parent for path in paths)})
         self.searched += [Path(path) for path in paths if not Path(path).is_relative_to(self._landing.absolute())]
         known, found = known_files(self._tables, completed_runs(self._tables)[-1]), []
-        for number, file in enumerate(files):
+        for number, (file, records) in enumerate(zip(files, self._records(files, subjects), strict=True)):
             self._progress("searching", number, len(files))
-            records = self._cut(file, subjects).records
             if as_read(file, known.get(file.path)) and records < expected.get(file.path, 0):
                 raise ErasureError(
                     f"the tables hold {expected[file.path]} records of theirs from a landing file in which {records} were found",
@@ -198,19 +199,26 @@ class _Forgetting:
             found += [file] if records else []
         return found
 
-    def _cut(self, file: LandingFile, subjects: Subjects) -> raw.Cut:
-        return raw.cut(file, lambda text: subjects.own(file.feed, text), subjects.hits)
+    def _records(self, files: Sequence[LandingFile], subjects: Subjects) -> Iterator[int]:
+        """How many records of theirs each landing file holds."""
+        with ThreadPoolExecutor(2) as pool:
+            yield from pool.map(lambda file: _cut(file, subjects).records, files)
 
     def _rewrite(self, files: Sequence[LandingFile], subjects: Subjects) -> None:
-        for number, file in enumerate(files):
-            self._progress("rewriting landing files", number, len(files))
-            made = self._cut(file, subjects)
+        noting = Lock()
+
+        def replace_one(file: LandingFile) -> None:
+            made = _cut(file, subjects)
             prepared = raw.prepare(made, "erasure")
             status, digest = prepared.stat(), _sha256(prepared)
-            self._journal.note(
-                Rewritten(file.path, file.feed, made.sha256, digest, status.st_size, status.st_mtime_ns, made.records)
-            )
+            noted = (made.sha256, digest, status.st_size, status.st_mtime_ns, made.records)
+            with noting:
+                self._journal.note(Rewritten(file.path, file.feed, *noted))
             raw.put(prepared, file.path)
+
+        with ThreadPoolExecutor(2) as pool:
+            for number, _ in enumerate(pool.map(replace_one, files)):
+                self._progress("rewriting landing files", number, len(files))
 
     def _take_away(self, books: Books, rows: Mapping[str, int]) -> Run | None:
         """The run that takes the rows out, and notes what the landing files are now."""
@@ -266,15 +274,21 @@ class _Forgetting:
             left = [name for name, number in books.rows().items() if number]
             left += [f"run {number}" for number in books.holding() if number != books.run.run]
             left += ["snapshots of other programs"] * bool(books.elsewhere())
-        for path, steps in self._journal.rewritten.items():
-            if Path(path).is_file() and self._cut(landing_file(steps[-1].feed, Path(path)), subjects).records:
-                left.append(path)
+        rewritten = {path: steps[-1].feed for path, steps in self._journal.rewritten.items() if Path(path).is_file()}
+        files = [landing_file(feed, Path(path)) for path, feed in rewritten.items()]
+        for number, (file, records) in enumerate(zip(files, self._records(files, subjects), strict=True)):
+            self._progress("looking again", number, len(files))
+            left += [file.path] if records else []
         if left:
             raise ErasureError(
                 f"something of theirs is left in: {', '.join(left)}",
                 where=str(self._settings.lakehouse),
                 hint="do it again; if that does not help, report this",
             )
+
+
+def _cut(file: LandingFile, subjects: Subjects) -> raw.Cut:
+    return raw.cut(file, lambda text: subjects.own(file.feed, text), subjects.places)
 
 
 def _gone(stage: Stage, file: KnownFile) -> tuple[int, int]:

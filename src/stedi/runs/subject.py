@@ -167,7 +167,7 @@ def _theirs(file: LandingFile, subjects: Subjects) -> list[str]:
             found.append(text)
         return False
 
-    cut(file, note, subjects.hits)
+    cut(file, note, subjects.places)
     return found
 
 
