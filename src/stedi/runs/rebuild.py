@@ -84,14 +84,9 @@ def compute(stage: Stage, steps: Sequence[str]) -> None:
 def _selects(stage: Stage, name: str) -> Iterator[str]:
     """What selects the rows of a table.
 
-    Where joins are larger than memory, rows come out of them in no order. The rows of a person should lie together all the same: they
-    compress several times better, and few files are to be written anew when the person withdraws. So steps are sorted, and training rows
-    are selected a part of the customers at a time, which keeps their join small.
+    Where joins are larger than memory, rows come out of them in no order. The rows of a person should lie together all the same, so
+    training rows are selected a part of the customers at a time, which keeps their join small.
     """
-    if name == "step_trainer_trusted":
-        order = ", ".join(f'"{column}"' for column in stage.contracts[name].sorted_by)
-        yield f"SELECT * FROM ({stage.model(name)}) AS t ORDER BY {order}"
-        return
     parts = max(1, -(-stage.staged.rows.get("step_trainer_trusted", 0) // STEPS_PER_PART))
     if name != "machine_learning_curated" or stage.settings.policy != "strict" or parts == 1:
         yield stage.model(name)
