@@ -48,6 +48,11 @@ RULES: dict[str, Rule] = {
     "J >= 0.8, within tolerance": lambda options: (
         {"clock_tolerance_ms": _skew_and_jitter(options)} if _skew_and_jitter(options) else None
     ),
+    "likelihood": lambda options: {
+        "identity_rule": "likelihood",
+        "clock_skew_ms": options.clock_skew_ms,
+        "clock_tolerance_ms": options.jitter_ms,
+    },
 }
 #: Per axis the points: a label, and what is other than in the base case.
 AXES: dict[str, list[tuple[str, Values]]] = {

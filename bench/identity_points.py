@@ -22,7 +22,7 @@ import pyarrow as pa
 import stedi
 from stedi.config import DeviceSettings, Settings
 from stedi.contracts import model
-from stedi.devices.matching import match_instants
+from stedi.devices.steps import keep_step
 from stedi.engines.duckdb import DuckDBEngine
 from stedi.privacy.policy import reach_rows, settings_row
 from stedi.runs.rebuild import EVIDENCE
@@ -170,11 +170,9 @@ def _taken(texts: pa.StringArray, index: np.ndarray[Any, Any]) -> pa.StringArray
 def _judged(engine: DuckDBEngine, settings: Settings) -> Counted:
     start = time.perf_counter()
     for step in EVIDENCE:
-        engine.keep(step, model(step, "strict"))
-        if step == "instant_pairs":
-            match_instants(engine, settings.devices.clock_tolerance_ms)
+        keep_step(engine, step, model(step, "strict", settings.devices.identity_rule), settings.devices)
     for table in ("session_evidence", "device_sessions"):
-        engine.keep(table, model(table, "strict"))
+        engine.keep(table, model(table, "strict", settings.devices.identity_rule))
     took = time.perf_counter() - start
     (row,) = engine.query(
         """SELECT count(*) FILTER (t."assignable") AS "assignable", count(*) FILTER (d."status" = 'assigned') AS "assigned",

@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 import tomllib
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, Self, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from stedi.contracts import Policy
+from stedi.contracts import IdentityRule, Policy
 from stedi.errors import ConfigError
 
 FILE_NAME = "stedi.toml"
@@ -30,6 +30,33 @@ class DeviceSettings(BaseModel):
     clock_tolerance_ms: int = Field(
         0, ge=0, le=3_600_000, description="Two instants match when they differ by at most this, in ms."
     )
+    identity_rule: IdentityRule = Field(
+        "jaccard",
+        description="`jaccard`: J must reach `min_jaccard`. `likelihood`: chance must not explain the matches, nor luck the lead over"
+        " any other candidate; see decision 2.",
+    )
+    clock_skew_ms: int = Field(
+        0,
+        ge=0,
+        le=60_000,
+        description="`likelihood` only: a phone's clock may be off by up to this, in ms; by how much is found for each session.",
+    )
+    min_evidence: float = Field(
+        3,
+        gt=0,
+        le=100,
+        description="`likelihood` only: zeros in the odds that another phone matches as well by chance; 3 is 1 in 1000.",
+    )
+    min_margin: float = Field(
+        10, gt=0, le=1000, description="`likelihood` only: chi-square by which a candidate must outdo every other."
+    )
+
+    @model_validator(mode="after")
+    def _skew_needs_likelihood(self) -> Self:
+        """With its offset free, a session of few readings finds somebody whose J is high: only `likelihood` counts the offsets tried."""
+        if self.clock_skew_ms and self.identity_rule != "likelihood":
+            raise ValueError('clock_skew_ms needs identity_rule = "likelihood"')
+        return self
 
 
 class MaintenanceSettings(BaseModel):

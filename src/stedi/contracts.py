@@ -16,6 +16,7 @@ import yaml
 
 PhysicalType = Literal["varchar", "bigint", "double", "boolean", "timestamptz"]
 Policy = Literal["strict", "seed"]
+IdentityRule = Literal["jaccard", "likelihood"]
 
 #: feed -> landing table (SPEC 1). The order is the order of reading and of reporting.
 FEEDS = {
@@ -133,9 +134,9 @@ def contracts(policy: Policy) -> dict[str, Contract]:
     return found
 
 
-def model(name: str, policy: Policy) -> str:
-    """The SQL of a model under a policy: `zones/<policy>/` replaces it where the policy answers differently."""
-    return _sql(name, (policy, "landing", "trusted", "curated", "intermediate", "withheld"))
+def model(name: str, policy: Policy, rule: IdentityRule = "jaccard") -> str:
+    """The SQL of a model: `zones/<policy>/`, then `zones/<rule>/`, replaces it where policy or identity rule answer differently."""
+    return _sql(name, (policy, rule, "landing", "trusted", "curated", "intermediate", "withheld"))
 
 
 def scope_model(name: str) -> str:

@@ -21,7 +21,7 @@ DUCKDB = "duckdb,normalization_strategy=case_sensitive"
 FUNCTIONS = {
     "Abs", "Anonymous", "And", "Or", "Case", "If", "Cast", "Coalesce", "Concat", "Count", "Encode", "Exists", "Greatest",
     "Lag", "Lower", "Max", "Min", "Rank", "RowNumber", "SHA2", "SHA256", "Sum", "Trim", "Unhex", "Chr", "DPipe", "Unicode",
-    "IntDiv", "SHA2Digest", "DenseRank",
+    "IntDiv", "SHA2Digest", "DenseRank", "Floor", "Ln",
 }  # fmt: skip
 
 

@@ -125,6 +125,8 @@ def test_one_person_with_two_devices_at_a_time(engine: DuckDBEngine) -> None:
         "deviceReadings": "3",
         "customerReadings": "3",
         "jaccard": "1.0",
+        "clockOffsetMs": "0",
+        "evidence": "9.0",
     }
     hold(engine, "customer_trusted", PERSON)
     hold(

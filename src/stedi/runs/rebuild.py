@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from stedi.contracts import FEEDS
-from stedi.devices.matching import match_instants
+from stedi.devices.steps import keep_step
 from stedi.runs.stage import Progress, Stage
 
 #: Derived tables in the order in which they are built.
@@ -19,7 +19,7 @@ DERIVED = (
     "step_trainer_trusted",
     "machine_learning_curated",
 )
-#: What leads from readings to the evidence for whose device it is, in order. `instant_matches` follows from `instant_pairs`.
+#: What leads from readings to the evidence for whose device it is, in order; see `stedi.devices.steps`.
 EVIDENCE = (
     "customer_numbers",
     "device_numbers",
@@ -27,6 +27,7 @@ EVIDENCE = (
     "device_instants",
     "session_instants",
     "sessions",
+    "near_instants",
     "instant_pairs",
     "session_pairs",
     "pair_hours",
@@ -45,8 +46,8 @@ _BY_EVIDENCE = ("session_evidence", "step_trainer_trusted")
 #: What nothing asks for any more once a step is computed or a table built: it makes room for what follows.
 _SPENT: Mapping[str, Sequence[str]] = {
     "session_instants": ("device_instants",),
-    "instant_pairs": ("instant_pairs",),
-    "session_evidence": ("phone_instants", "sessions", "session_pairs", "pair_hours", "pair_evidence"),
+    "instant_pairs": ("instant_pairs", "near_instants"),
+    "session_evidence": ("phone_instants", "sessions", "clock_offsets", "session_pairs", "pair_hours", "pair_evidence"),
     "decided_instants": ("session_instants",),
     "usable_instants": ("instant_matches",),
     "step_trainer_trusted": ("usable_instants",),
@@ -75,9 +76,7 @@ def rebuild(stage: Stage, progress: Progress) -> dict[str, dict[str, int]]:
 def compute(stage: Stage, steps: Sequence[str]) -> None:
     """Compute what lies on the way to a table, and keep it for this run."""
     for step in steps:
-        stage.engine.keep(step, stage.model(step))
-        if step == "instant_pairs":
-            match_instants(stage.engine, stage.settings.devices.clock_tolerance_ms)
+        keep_step(stage.engine, step, stage.model(step), stage.settings.devices)
         _drop_spent(stage, step)
 
 

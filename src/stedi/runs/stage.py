@@ -84,8 +84,8 @@ class Stage:
         self.last = last
 
     def model(self, name: str) -> str:
-        """The SQL of a model, under the policy of the run."""
-        return model(name, self.settings.policy)
+        """The SQL of a model, under the policy and the identity rule of the run."""
+        return model(name, self.settings.policy, self.settings.devices.identity_rule)
 
     def files_before(self, name: str) -> list[str]:
         """The data files of a table as of the last completed run."""

@@ -20,6 +20,8 @@ candidates AS (
     e."deviceReadings",
     e."customerReadings",
     e."jaccard",
+    e."clockOffsetMs",
+    e."evidence",
     CASE WHEN e."matches" >= s."minMatches" THEN 1 ELSE 0 END AS "eligible",
     CASE WHEN h."customer" IS NULL THEN 0 ELSE 1 END AS "holder"
   FROM session_evidence AS e
@@ -39,6 +41,8 @@ ranked AS (
     c."deviceReadings",
     c."customerReadings",
     c."jaccard",
+    c."clockOffsetMs",
+    c."evidence",
     c."eligible",
     rank() OVER (
       PARTITION BY c."serialNumber", c."sessionStart"
@@ -93,6 +97,8 @@ decided AS (
     r."deviceReadings",
     r."customerReadings",
     r."jaccard",
+    r."clockOffsetMs",
+    r."evidence",
     CASE WHEN f."count" > 1 THEN f."rival" END AS "rival",
     f."count" = 1 AND coalesce(o."asGood", 0) = 0 AS "assigned",
     f."count" > 1 AS "tie",
@@ -119,6 +125,8 @@ SELECT
   d."deviceReadings",
   d."customerReadings",
   d."jaccard",
+  d."clockOffsetMs",
+  d."evidence",
   CASE WHEN NOT d."assigned" THEN d."customer" END AS "candidate",
   d."rival"
 FROM decided AS d

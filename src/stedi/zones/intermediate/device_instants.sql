@@ -6,13 +6,13 @@ WITH readings AS (
   SELECT
     n."deviceNumber",
     l."sensorReadingTime" AS "instant",
-    l."sensorReadingTime" // (s."clockToleranceMs" + 1) AS "tick"
+    l."sensorReadingTime" // (s."reachMs" + 1) AS "tick"
   FROM step_trainer_landing AS l
   INNER JOIN device_numbers AS n ON n."serialNumber" = l."serialNumber"
   CROSS JOIN settings AS s
 ),
 phone_ticks AS (
-  SELECT p."instant" // (s."clockToleranceMs" + 1) + r."step" AS "tick"
+  SELECT p."instant" // (s."reachMs" + 1) + r."step" AS "tick"
   FROM phone_instants AS p
   CROSS JOIN settings AS s
   CROSS JOIN reach AS r

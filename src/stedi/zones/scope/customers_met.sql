@@ -2,4 +2,4 @@
 SELECT DISTINCT a."customer"
 FROM readings_meanwhile AS a
 CROSS JOIN settings AS s
-INNER JOIN device_ticks AS t ON t."tick" = a."timestamp" // (s."clockToleranceMs" + 1)
+INNER JOIN device_ticks AS t ON t."tick" = a."timestamp" // (s."reachMs" + 1)

@@ -2,4 +2,4 @@
 SELECT DISTINCT l."serialNumber"
 FROM steps_meanwhile AS l
 CROSS JOIN settings AS s
-INNER JOIN phone_ticks AS t ON t."tick" = l."sensorReadingTime" // (s."clockToleranceMs" + 1)
+INNER JOIN phone_ticks AS t ON t."tick" = l."sensorReadingTime" // (s."reachMs" + 1)

@@ -9,7 +9,7 @@ WITH readings AS (
   FROM after_accelerometer_trusted AS a
   INNER JOIN extended_customers AS e ON e."customer" = a."customer"
 )
-SELECT DISTINCT r."timestamp" // (s."clockToleranceMs" + 1) + n."step" AS "tick"
+SELECT DISTINCT r."timestamp" // (s."reachMs" + 1) + n."step" AS "tick"
 FROM readings AS r
 CROSS JOIN settings AS s
 CROSS JOIN reach AS n

@@ -11,6 +11,8 @@ SELECT
   CAST(0 AS BIGINT) AS "deviceReadings",
   CAST(0 AS BIGINT) AS "customerReadings",
   CAST(0 AS DOUBLE) AS "jaccard",
+  CAST(0 AS BIGINT) AS "clockOffsetMs",
+  CAST(0 AS DOUBLE) AS "evidence",
   h."customer" AS "candidate",
   h."customer" AS "rival"
 FROM customer_trusted AS h

@@ -7,6 +7,8 @@ SELECT
   CAST(0 AS BIGINT) AS "matches",
   CAST(0 AS BIGINT) AS "deviceReadings",
   CAST(0 AS BIGINT) AS "customerReadings",
-  CAST(0 AS DOUBLE) AS "jaccard"
+  CAST(0 AS DOUBLE) AS "jaccard",
+  CAST(0 AS BIGINT) AS "clockOffsetMs",
+  CAST(0 AS DOUBLE) AS "evidence"
 FROM customer_trusted AS h
 WHERE FALSE
