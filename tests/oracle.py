@@ -41,6 +41,10 @@ class Settings:
     min_matches: int = 3
     min_jaccard: float = 0.8
     tolerance_ms: int = 0
+    identity_rule: str = "jaccard"  # or "likelihood", docs/decisions/0002
+    skew_ms: int = 0
+    min_evidence: float = 3
+    min_margin: float = 10
 
     def __post_init__(self) -> None:
         """Refuse a policy that the specification does not name."""
@@ -535,6 +539,8 @@ class Pair(NamedTuple):
     customer_readings: int
     registered: bool  # this device is registered to this customer, and to nobody else
     eligible: bool  # enough evidence; a candidate that is not eligible is a stand-in
+    offset_ms: int  # by which the phone's clock is ahead
+    evidence_digits: float  # zeros in the odds that chance matches as many
 
     @property
     def matches(self) -> int:
@@ -582,8 +588,16 @@ def cut_sessions(steps: Iterable[Step], gap_ms: int) -> list[Session]:
     return sessions
 
 
-def match_instants(device: Sequence[int], person: Sequence[int], tolerance_ms: int) -> list[tuple[int, int]]:
-    """Match ascending instants one to one, as many as possible, each pair at most `tolerance_ms` apart."""
+def match_instants(
+    device: Sequence[int], person: Sequence[int], tolerance_ms: int, offset_ms: int = 0, reach_ms: int | None = None
+) -> list[tuple[int, int]]:
+    """Match ascending instants one to one, as many as possible, each pair at most `tolerance_ms` apart.
+
+    The person's instants are `offset_ms` ahead; as they stand, they must lie within `reach_ms` as well.
+    """
+    low, high = offset_ms - tolerance_ms, offset_ms + tolerance_ms
+    if reach_ms is not None:
+        low, high = max(low, -reach_ms), min(high, reach_ms)
     # Earliest first is optimal. Let d and a be the earliest instants left.
     # - More than t apart: the earlier of them is too early for everything left on the other side. Drop it.
     # - At most t apart: some maximum matching holds (d, a). Where it holds (d, a') and (d', a) instead, with
@@ -592,11 +606,11 @@ def match_instants(device: Sequence[int], person: Sequence[int], tolerance_ms: i
     matched = []
     d = a = 0
     while d < len(device) and a < len(person):
-        if abs(device[d] - person[a]) <= tolerance_ms:
+        if low <= person[a] - device[d] <= high:
             matched.append((device[d], person[a]))
             d += 1
             a += 1
-        elif device[d] < person[a]:
+        elif person[a] - device[d] > high:
             d += 1
         else:
             a += 1
@@ -627,17 +641,22 @@ class _Evidence:
     def candidates(self, session: Session) -> list[Pair]:
         """Return the eligible pairs of a session; where it has none, the registered pair that stands in."""
         alike = self.alike(session)
-        return [pair for pair in alike if pair.eligible] or [pair for pair in alike if pair.registered]
+        most, least = self._settings.min_matches, Fraction(str(self._settings.min_jaccard))
+        return [pair for pair in alike if pair.eligible] or [
+            pair for pair in alike if pair.registered and pair.matches < most and pair.jaccard >= least
+        ]
 
     def alike(self, session: Session) -> list[Pair]:
-        """Return the pairs of a session whose J is great enough, however small M is."""
+        """Return the pairs of a session whose J is great enough (or that do better than chance), however small M is."""
         pairs = [self._pair(session, self._customers[email]) for email in self._emails_near(session)]
+        if self._settings.identity_rule == "likelihood":
+            return [pair for pair in pairs if pair is not None and pair.evidence_digits > 0]
         least = Fraction(str(self._settings.min_jaccard))
         return [pair for pair in pairs if pair is not None and pair.jaccard >= least]
 
     def _emails_near(self, session: Session) -> set[str]:
         """Return who has a usable instant that could match one of the session's: all others have M = 0."""
-        t = self._settings.tolerance_ms
+        t = self._settings.tolerance_ms + self._settings.skew_ms
         return {
             email
             for device_instant in session.instants
@@ -648,26 +667,114 @@ class _Evidence:
     def _pair(self, session: Session, customer: Customer) -> Pair | None:
         """Count M, D and A over the window; `None` where nothing matches."""
         assert customer.consent_ms is not None
-        first = max(session.start, customer.consent_ms)
+        t, reach = self._settings.tolerance_ms, self._settings.tolerance_ms + self._settings.skew_ms
+        instants = self._instants_of[customer.email]
+        offset = self._offset(session, instants, customer.consent_ms) if self._settings.skew_ms else 0
+        if offset is None:
+            return None
+        likelihood = self._settings.identity_rule == "likelihood"
+        edge = t if likelihood else 0
+        first = max(session.start, customer.consent_ms, customer.consent_ms - offset)
         device = _between(session.instants, first, session.end)
-        person = _between(self._instants_of[customer.email], first, session.end)
-        matched = match_instants(device, person, self._settings.tolerance_ms)
+        person = _between(instants, first + offset - edge, session.end + offset + edge)
+        matched = match_instants(device, person, t, offset, reach)
         if not matched:
             return None
+        digits = self._digits(len(matched), len(device), len(person), session.end - first + 1)
         serial_number = session.serial_number
         registered = customer.serial_number == serial_number and self._carriers[serial_number] == 1
-        eligible = len(matched) >= self._settings.min_matches
-        return Pair(session, customer, tuple(matched), len(device), len(person), registered, eligible)
+        eligible = len(matched) >= self._settings.min_matches and (
+            not likelihood or digits >= self._settings.min_evidence
+        )
+        return Pair(session, customer, tuple(matched), len(device), len(person), registered, eligible, offset, digits)
+
+    def _offset(self, session: Session, instants: Sequence[int], consent_ms: int) -> int | None:
+        """Let every two instants vote for their difference; return the middle of the window with most votes."""
+        t, reach = self._settings.tolerance_ms, self._settings.tolerance_ms + self._settings.skew_ms
+        differences = sorted(
+            p - d for d in session.instants if d >= consent_ms for p in instants if abs(p - d) <= reach
+        )
+        choices = []
+        for first in set(differences):
+            window = _between(differences, first, first + 2 * t)
+            middle = first + (window[-1] - first) // 2
+            choices.append((-len(window), abs(middle), middle))
+        return min(choices)[2] if choices else None
+
+    def _digits(self, matches: int, device: int, person: int, window_ms: int) -> float:
+        """Return how many zeros the odds have that so many instants match by chance, by Chernoff's bound."""
+        t, skew = self._settings.tolerance_ms, self._settings.skew_ms
+        chance = (5 if skew else 2) * (2 * t + 1) * person / window_ms
+        share = matches / device
+        if share <= chance or chance >= 1:
+            surprise = 0.0
+        else:
+            surprise = share * math.log(share / chance)
+            if share < 1:
+                surprise += (1 - share) * math.log((1 - share) / (1 - chance))
+        tried = 1 + 2 * skew // (t + 1)
+        return math.floor(1000 * (device * surprise - math.log(tried)) / math.log(10)) / 1000
 
 
-def judge(sessions: Iterable[Session], evidence: _Evidence) -> list[Judged]:
+def judge(sessions: Sequence[Session], evidence: _Evidence, settings: Settings) -> list[Judged]:
     """Judge every session that has a candidate; the others are unmatched and get no row."""
+    if settings.identity_rule == "likelihood":
+        return _judge_by_likelihood(sessions, evidence, settings)
     by_session = [(session, pairs) for session in sessions if (pairs := evidence.candidates(session))]
     by_email: dict[str, list[Pair]] = defaultdict(list)
     for _, pairs in by_session:
         for pair in pairs:
             by_email[pair.customer.email].append(pair)
     return [_judge_one(session, pairs, by_email) for session, pairs in by_session]
+
+
+def _judge_by_likelihood(sessions: Sequence[Session], evidence: _Evidence, settings: Settings) -> list[Judged]:
+    """Assign a session to the candidate that outdoes every other pair of the session, and of the customer meanwhile."""
+    alike = {session: evidence.alike(session) for session in sessions}
+    every = [pair for pairs in alike.values() for pair in pairs]
+    judged = []
+    for session in sessions:
+        candidates = evidence.candidates(session)
+        reach_ms = 2 * settings.skew_ms
+        winners = []
+        for pair in candidates:
+            met = [other for other in alike[session] if other != pair]
+            met += [
+                other
+                for other in every
+                if other.customer == pair.customer
+                and other.session != session
+                and other.session.start <= session.end + reach_ms
+                and session.start <= other.session.end + reach_ms
+            ]
+            outcomes = [_outcome(pair, other, settings) for other in met]
+            if all(outcomes):
+                winners.append((pair, not pair.eligible or "registration" in outcomes))
+        assert len(winners) <= 1
+        if candidates:
+            judged.append(Judged(session, *(winners[0] if winners else (None, False))))
+    return judged
+
+
+def _outcome(pair: Pair, other: Pair, settings: Settings) -> str:
+    """Return by what a pair outdoes another: `evidence`, `registration`, or nothing."""
+    if _clearly_better(pair, other, settings):
+        return "evidence"
+    may = pair.registered and not other.registered and pair.eligible >= other.eligible
+    return "registration" if may and not _clearly_better(other, pair, settings) else ""
+
+
+def _clearly_better(pair: Pair, other: Pair, settings: Settings) -> bool:
+    """Tell whether J is greater by more than luck explains, or one match is perfect and the other is not."""
+    if pair.jaccard <= other.jaccard:
+        return False
+    union = [one.device_readings + one.customer_readings - one.matches for one in (pair, other)]
+    both = Fraction(pair.matches + other.matches, sum(union))
+    variance = both * (1 - both) * (Fraction(1, union[0]) + Fraction(1, union[1]))
+    if (pair.jaccard - other.jaccard) ** 2 >= Fraction(str(settings.min_margin)) * variance:
+        return True
+    side = other.customer_readings if other.session == pair.session else other.device_readings
+    return pair.jaccard == 1 and pair.matches >= 10 and side - other.matches >= 2
 
 
 def _judge_one(session: Session, pairs: list[Pair], by_email: dict[str, list[Pair]]) -> Judged:
@@ -721,7 +828,7 @@ def expected(deliveries: Sequence[Delivery], settings: Settings) -> dict[str, li
         landing tables end with file and line; `quarantine` is (feed, file, line); `consent_history` is
         (normalised email, decision, consent instant, lastUpdateDate, file, line, number of the run among those
         that landed the customer records there are, from 0); `session_evidence` is
-        (serialNumber, sessionStart, sessionEnd, normalised email, M, D, A); `device_sessions` is
+        (serialNumber, sessionStart, sessionEnd, normalised email, M, D, A, clockOffsetMs, evidence); `device_sessions` is
         (serialNumber, sessionStart, sessionEnd, status, normalised email, M, D, A, registered), with `None`
         after the status `ambiguous`; under `strict` `customers_curated` is (email, serialNumber,
         assignedSerialNumber, assignedDevices) and `machine_learning_curated` is (normalised email,
@@ -807,7 +914,7 @@ def _strict_tables(people: _People, settings: Settings) -> dict[str, list[Row]]:
     """Return the curated tables, and the steps, by the evidence."""
     evidence = _Evidence(people.customers, people.movements, settings)
     sessions = cut_sessions(people.steps, settings.session_gap_ms)
-    judged = judge(sessions, evidence)
+    judged = judge(sessions, evidence, settings)
     assigned = [one.assigned for one in judged if one.assigned is not None]
     steps_of: dict[str, list[Step]] = defaultdict(list)
     for step in people.steps:
@@ -828,7 +935,7 @@ def _strict_tables(people: _People, settings: Settings) -> dict[str, list[Row]]:
 def _evidence_row(pair: Pair) -> Row:
     """Return the row of `session_evidence`."""
     session = pair.session
-    counts = (pair.matches, pair.device_readings, pair.customer_readings)
+    counts = (pair.matches, pair.device_readings, pair.customer_readings, pair.offset_ms, pair.evidence_digits)
     return (session.serial_number, session.start, session.end, pair.customer.email, *counts)
 
 

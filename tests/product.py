@@ -34,6 +34,8 @@ EVIDENCE = (
     "matches",
     "deviceReadings",
     "customerReadings",
+    "clockOffsetMs",
+    "evidence",
 )
 STEP = ("sensorReadingTime", "serialNumber", "distanceFromObject")
 PLACE = ("_source_file", "_source_line")

@@ -50,6 +50,32 @@ def test_on_simulated_feeds(tmp_path: Path, policy: str, difficulty: str) -> Non
     assert differences(tables_of(lake, policy), wanted) == {}
 
 
+@pytest.mark.parametrize(
+    ("options", "devices"),
+    [
+        (SimulationOptions(customers=120, seed=6, simultaneous_share=0.6, drop_rate=0.2, reused_serial_share=0.3), {}),
+        (SimulationOptions(customers=120, seed=7, jitter_ms=20, drop_rate=0.1, interval_ms=300), {"tolerance_ms": 20}),
+        (
+            SimulationOptions(customers=100, seed=8, clock_skew_ms=1500, jitter_ms=3, simultaneous_share=0.3),
+            {"tolerance_ms": 3, "skew_ms": 1500},
+        ),
+    ],
+    ids=["crowded and lossy", "jitter", "skew"],
+)
+def test_by_likelihood(tmp_path: Path, options: SimulationOptions, devices: dict[str, int]) -> None:
+    pytest.importorskip("zstandard", reason="the oracle reads .zst files with zstandard")
+    simulate(tmp_path / "feeds", options)
+    told = {f"clock_{name}": value for name, value in devices.items()} | {"identity_rule": "likelihood"}
+    lake = stedi.open_lakehouse(tmp_path / "lake", devices=told)
+    lake.run(tmp_path / "feeds")
+    found = tables_of(lake, "strict")
+    assert len(found["device_sessions"]) > 30
+    assert (
+        differences(found, expected([delivery(tmp_path / "feeds")], Settings(identity_rule="likelihood", **devices)))
+        == {}
+    )
+
+
 def test_on_the_truth_of_a_simulation(tmp_path: Path) -> None:
     """The simulator knows by construction what every table must hold."""
     import json

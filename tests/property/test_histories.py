@@ -10,9 +10,9 @@ from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
-from oracle import Settings, expected
+from oracle import expected
 from product import differences, tables_of
-from small_feeds import feeds
+from small_feeds import feeds, identities, oracle_settings
 
 import stedi
 
@@ -29,16 +29,18 @@ def write(folder: Path, found: dict[str, list[dict[str, Any]]], files: int = 2) 
     return delivery
 
 
-@given(feeds(), st.sampled_from(["strict", "strict", "strict", "seed"]), st.sampled_from([0, 0, 1, 2]))
+@given(feeds(), st.sampled_from(["strict", "strict", "strict", "seed"]), st.sampled_from([0, 0, 1, 2]), identities)
 def test_every_table_is_what_the_specification_says(
-    found: dict[str, list[dict[str, Any]]], policy: str, tolerance_ms: int
+    found: dict[str, list[dict[str, Any]]], policy: str, tolerance_ms: int, identity: dict[str, Any]
 ) -> None:
     folder = Path(tempfile.mkdtemp())
     try:
         delivery = write(folder / "feeds", found)
-        lake = stedi.open_lakehouse(folder / "lake", policy=policy, devices={"clock_tolerance_ms": tolerance_ms})
+        lake = stedi.open_lakehouse(
+            folder / "lake", policy=policy, devices={"clock_tolerance_ms": tolerance_ms, **identity}
+        )
         result = lake.run(folder / "feeds")
-        wanted = expected([delivery], Settings(policy=policy, tolerance_ms=tolerance_ms))
+        wanted = expected([delivery], oracle_settings(policy, tolerance_ms, identity))
         assert differences(tables_of(lake, policy), wanted) == {}
         for feed, trusted in (
             ("customer", "customer_trusted"),

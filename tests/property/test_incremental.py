@@ -29,9 +29,9 @@ from hypothesis.stateful import (
     rule,
     run_state_machine_as_test,
 )
-from oracle import Row, Settings, expected, in_order
+from oracle import Row, expected, in_order
 from product import Read, differences, rows, tables_of
-from small_feeds import customer, feeds, motion
+from small_feeds import customer, feeds, identities, motion, oracle_settings
 
 import stedi
 from stedi.runs import rebuild
@@ -66,6 +66,7 @@ class Histories(RuleBasedStateMachine):
         self.folder = Path(tempfile.mkdtemp(prefix="histories-"))
         self.landing = self.folder / "feeds"
         self.policy, self.tolerance_ms = "strict", 0
+        self.identity: dict[str, Any] = {}
         self.runs, self.number = 0, 0
         self.delivered: dict[str, Delivered] = {}
         key = self.folder / "a.key"
@@ -74,13 +75,14 @@ class Histories(RuleBasedStateMachine):
         DONE["histories"] += 1
 
     def lake(self, name: str) -> stedi.Lakehouse:
-        devices = {"clock_tolerance_ms": self.tolerance_ms}
+        devices = {"clock_tolerance_ms": self.tolerance_ms, **self.identity}
         return stedi.open_lakehouse(
             self.folder / name, policy=self.policy, devices=devices, pseudonym_key=self.folder / "a.key", threads=1
         )
 
-    @initialize(found=feeds())
-    def first_delivery(self, found: dict[str, list[dict[str, Any]]]) -> None:
+    @initialize(found=feeds(), identity=identities)
+    def first_delivery(self, found: dict[str, list[dict[str, Any]]], identity: dict[str, Any]) -> None:
+        self.identity = identity
         for feed in FEEDS:
             self._write(feed, found[feed])
         self.run()
@@ -138,9 +140,13 @@ class Histories(RuleBasedStateMachine):
         self._run_if(then_run)
 
     @precondition(lambda self: self.runs % 4 == 3)
-    @rule(policy=st.sampled_from(["strict", "strict", "seed"]), tolerance_ms=st.sampled_from([0, 0, 1, 2]))
-    def change_the_settings(self, policy: str, tolerance_ms: int) -> None:
-        self.policy, self.tolerance_ms = policy, tolerance_ms
+    @rule(
+        policy=st.sampled_from(["strict", "strict", "seed"]),
+        tolerance_ms=st.sampled_from([0, 0, 1, 2]),
+        identity=identities,
+    )
+    def change_the_settings(self, policy: str, tolerance_ms: int, identity: dict[str, Any]) -> None:
+        self.policy, self.tolerance_ms, self.identity = policy, tolerance_ms, identity
         self.run()
 
     def _run_if(self, then_run: bool) -> None:
@@ -196,7 +202,7 @@ class Histories(RuleBasedStateMachine):
             [(d.feed, d.copy) for _, d in sorted(self.delivered.items()) if d.run == run]
             for run in range(1, self.runs + 1)
         ]
-        return _short(expected(deliveries, Settings(policy=self.policy, tolerance_ms=self.tolerance_ms)))
+        return _short(expected(deliveries, oracle_settings(self.policy, self.tolerance_ms, self.identity)))
 
 
 def _short(tables: dict[str, list[Row]]) -> dict[str, list[Row]]:
