@@ -29,6 +29,7 @@ class Bare:
                 "preserve_insertion_order": False,
             }
         )
+        self._defined: set[str] = set()
         self._con.execute("SET TimeZone = 'UTC'")
         self._con.execute("SET enable_progress_bar = false")
 
@@ -52,15 +53,17 @@ class Bare:
     def define(self, name: str, select: str) -> None:
         """Make a name stand for a SELECT."""
         self._con.execute(f'CREATE OR REPLACE TEMP VIEW "{name}" AS {select}')
+        self._defined.add(name)
 
     def keep(self, name: str, select: str) -> None:
         """Keep the rows of a SELECT under a name, in memory."""
         self._con.execute(f'CREATE TEMP TABLE "{name}" AS {select}')
 
     def drop(self, names: Sequence[str]) -> None:
-        """Give up what was kept."""
+        """Give up what was kept; what was only defined holds nothing."""
         for name in names:
-            self._con.execute(f'DROP TABLE "{name}"')
+            if name not in self._defined:
+                self._con.execute(f'DROP TABLE "{name}"')
 
     def count(self, name: str) -> int:
         """Rows of a table."""

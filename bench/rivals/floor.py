@@ -27,6 +27,7 @@ DERIVED: dict[str, tuple[str, ...]] = {
         "device_instants",
         "session_instants",
         "sessions",
+        "near_instants",
         "instant_pairs",
         "session_pairs",
         "pair_hours",
@@ -39,8 +40,8 @@ DERIVED: dict[str, tuple[str, ...]] = {
 }
 SPENT: dict[str, tuple[str, ...]] = {
     "session_instants": ("device_instants",),
-    "instant_pairs": ("instant_pairs",),
-    "session_evidence": ("phone_instants", "sessions", "session_pairs", "pair_hours", "pair_evidence"),
+    "instant_pairs": ("instant_pairs", "near_instants"),
+    "session_evidence": ("phone_instants", "sessions", "clock_offsets", "session_pairs", "pair_hours", "pair_evidence"),
     "decided_instants": ("session_instants",),
     "usable_instants": ("instant_matches",),
     "step_trainer_trusted": ("usable_instants",),
@@ -50,10 +51,15 @@ STEPS_PER_PART = 3_000_000
 #: The product's default settings, and any key.
 SETTINGS = {
     "settings": """SELECT 'consent' AS "usableFrom", CAST(60000 AS BIGINT) AS "sessionGapMs", CAST(3 AS BIGINT) AS "minMatches",
-        CAST(0.8 AS DOUBLE) AS "minJaccard", CAST(0 AS BIGINT) AS "clockToleranceMs", CAST(3600000 AS BIGINT) AS "hourMs\"""",
+        CAST(0.8 AS DOUBLE) AS "minJaccard", CAST(0 AS BIGINT) AS "clockToleranceMs", CAST(3600000 AS BIGINT) AS "hourMs",
+        CAST(0 AS BIGINT) AS "reachMs", CAST(0 AS BIGINT) AS "edgeMs", CAST(2 AS BIGINT) AS "coverMs", CAST(1 AS BIGINT) AS "offsetsTried",
+        CAST(0 AS BIGINT) AS "rivalMs", CAST(3 AS DOUBLE) AS "minEvidence", CAST(10 AS DOUBLE) AS "minMargin",
+        CAST(0.8 AS DOUBLE) AS "rowJaccard", CAST(1e300 AS DOUBLE) AS "rowEvidence\"""",
     "reach": 'SELECT CAST(0 AS BIGINT) AS "step"',
     "pseudonym_key": f"SELECT unhex('{'36' * 64}') AS \"innerPad\", unhex('{'5c' * 64}') AS \"outerPad\"",
 }
+_NO_OFFSETS = """SELECT "deviceNumber", "sessionStart", "customerNumber", CAST(0 AS BIGINT) AS "clockOffsetMs"
+    FROM near_instants WHERE FALSE"""
 #: What the models ask of landing rows beside the fields of the feed: here all rows come from one line of one file.
 _PLACE = ', \'\' AS "_source_file", CAST(0 AS BIGINT) AS "_source_line", TIMESTAMPTZ \'2000-01-01\' AS "_ingested_at"'
 
@@ -67,6 +73,10 @@ def run(feeds: Path, out: Path, memory_limit: str) -> None:
         bare.land(feeds, feed, _customer(feed) + _PLACE)
     for name, before in DERIVED.items():
         for step in before:
+            if step == "near_instants":  # may be many times the readings; the clocks are taken to agree
+                bare.define(step, model(step, "strict"))
+                bare.keep("clock_offsets", _NO_OFFSETS)
+                continue
             bare.keep(step, model(step, "strict"))
             if step == "instant_pairs":  # without a clock tolerance these are the matches
                 bare.keep("instant_matches", "SELECT * FROM instant_pairs")

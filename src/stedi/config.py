@@ -33,7 +33,7 @@ class DeviceSettings(BaseModel):
     identity_rule: IdentityRule = Field(
         "jaccard",
         description="`jaccard`: J must reach `min_jaccard`. `likelihood`: chance must not explain the matches, nor luck the lead over"
-        " any other candidate; see decision 2.",
+        " any other candidate; see docs/decisions/0002.",
     )
     clock_skew_ms: int = Field(
         0,

@@ -226,7 +226,7 @@ def _meanwhile(stage: Stage, name: str, table: str, column: str, ticks: str) -> 
     """Define the rows of a table from the first to the last of the ticks. Only bounds that are spelled out let files be skipped."""
     (span,) = stage.engine.query(f'SELECT min("tick") AS first, max("tick") AS last FROM {ticks}').to_pylist()
     first, last = span["first"] or 0, span["last"] or 0
-    width = stage.settings.devices.clock_tolerance_ms + 1
+    width = stage.settings.devices.clock_tolerance_ms + stage.settings.devices.clock_skew_ms + 1  # of a tick
     stage.engine.define(
         name, f'SELECT * FROM {table} WHERE "{column}" BETWEEN {(first - 1) * width} AND {(last + 1) * width}'
     )
