@@ -245,7 +245,7 @@ def test_an_error_in_the_middle_of_a_run_does_not_tell_it(
     real = stage.model
     for name, sql in models.items():
         monkeypatch.setattr(
-            stage, "model", lambda asked, policy, name=name, sql=sql: sql if asked == name else real(asked, policy)
+            stage, "model", lambda asked, *how, name=name, sql=sql: sql if asked == name else real(asked, *how)
         )
         for how in ((), ("--json",)):
             said = cli("run", "--landing", planted.parent / "feeds", "--lakehouse", tmp_path / "lake", *how)
