@@ -22,8 +22,8 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import replace
+from itertools import count
 from pathlib import Path
-from threading import Lock
 from typing import Any
 
 from stedi.catalog.runs import completed_runs, workspace, written_to
@@ -205,19 +205,17 @@ class _Forgetting:
             yield from pool.map(lambda file: _cut(file, subjects).records, files)
 
     def _rewrite(self, files: Sequence[LandingFile], subjects: Subjects) -> None:
-        noting = Lock()
-
-        def replace_one(file: LandingFile) -> None:
+        def prepare(number: int, file: LandingFile) -> tuple[Path, Rewritten]:
             made = _cut(file, subjects)
-            prepared = raw.prepare(made, "erasure")
+            prepared = raw.prepare(made, f"erasure-{number}")  # two links may lead to one file
             status, digest = prepared.stat(), _sha256(prepared)
-            noted = (made.sha256, digest, status.st_size, status.st_mtime_ns, made.records)
-            with noting:
-                self._journal.note(Rewritten(file.path, file.feed, *noted))
-            raw.put(prepared, file.path)
+            facts = (made.sha256, digest, status.st_size, status.st_mtime_ns, made.records)
+            return prepared, Rewritten(file.path, file.feed, *facts)
 
-        with ThreadPoolExecutor(2) as pool:
-            for number, _ in enumerate(pool.map(replace_one, files)):
+        with ThreadPoolExecutor(2) as pool:  # noted and replaced one by one, in their order
+            for number, (prepared, rewritten) in enumerate(pool.map(prepare, count(), files)):
+                self._journal.note(rewritten)
+                raw.put(prepared, rewritten.path)
                 self._progress("rewriting landing files", number, len(files))
 
     def _take_away(self, books: Books, rows: Mapping[str, int]) -> Run | None:
