@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import json
+import shutil
 from dataclasses import fields
 from pathlib import Path
 
@@ -19,6 +20,27 @@ def test_what_it_writes_is_what_a_run_finds(cli, undocumented, tmp_path: Path) -
     assert {feed: counts["arrived"] for feed, counts in report["feeds"].items()} == truth["arrived"]
     wanted = truth["expected"]["strict"]
     assert {name: report["rows"][name] for name in wanted} == wanted
+
+
+def test_late_files_are_delivered_by_a_copy(cli, tmp_path: Path) -> None:
+    """Four files in ten come later; the tables are then those that the truth tells of all files."""
+    asked = ("--customers", 60, "--seed", 3, "--records-per-file", 400, "--late-share", 0.4)
+    said = cli("simulate", "feeds", *asked)
+    assert "\nlater: cp -r feeds/late/. feeds/, and run again\n" in said.err
+    present, late = (
+        [p for feed in ("customer", "accelerometer", "step_trainer") for p in (root / feed).rglob("*") if p.is_file()]
+        for root in (tmp_path / "feeds", tmp_path / "feeds" / "late")
+    )
+    assert len(late) == int(0.4 * (len(present) + len(late))) > 4
+    truth = json.loads((tmp_path / "feeds" / "truth" / "truth.json").read_text())
+    before = cli("run", "--landing", "feeds", "--json").facts["report"]
+    assert sum(counts["files"] for counts in before["feeds"].values()) == len(present)
+    shutil.copytree(tmp_path / "feeds" / "late", tmp_path / "feeds", dirs_exist_ok=True)
+    after = cli("run", "--landing", "feeds", "--json").facts["report"]
+    assert after["mode"] == "incremental"
+    assert sum(counts["files"] for counts in after["feeds"].values()) == len(late)
+    wanted = truth["expected"]["strict"]
+    assert {name: after["rows"][name] for name in wanted} == wanted
 
 
 def test_text_says_what_was_written_and_what_comes_next(cli) -> None:

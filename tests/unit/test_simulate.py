@@ -365,6 +365,7 @@ def test_same_options_give_the_same_bytes(tmp_path: Path, options: SimulationOpt
         {"duplicate_rate": 0.5},
         {"dirty_share": 0.0},
         {"compressed_share": 1.0},
+        {"late_share": 0.5},
         {"readings_per_session": 10},
         {"records_per_file": 1000},
         {"interval_ms": 3000},
@@ -377,6 +378,17 @@ def test_each_option_changes_the_files(tmp_path: Path, change: dict[str, Any]) -
     one, other = digest(tmp_path / "one"), digest(tmp_path / "other")
     del one["truth/truth.json"], other["truth/truth.json"]
     assert one != other
+
+
+def test_late_files_are_the_same_files_set_aside(tmp_path: Path) -> None:
+    at_once, later = SimulationOptions(customers=120), SimulationOptions(customers=120, late_share=0.5)
+    simulate(tmp_path / "one", at_once)
+    simulate(tmp_path / "other", later)
+    wanted, found = digest(tmp_path / "one"), digest(tmp_path / "other")
+    late = {name for name in found if name.startswith("late/")}
+    del wanted["truth/truth.json"], found["truth/truth.json"]
+    assert len(late) == (len(wanted) - 1) // 2  # of all files but `truth/sessions.ndjson`
+    assert {name.removeprefix("late/"): mark for name, mark in found.items()} == wanted
 
 
 def test_shares_are_kept(tmp_path: Path) -> None:

@@ -22,7 +22,7 @@ FIELDS = {
     "arrived.FEED": "records written: read and quarantined",
     "read.FEED": "records that can be read, those delivered twice counted twice",
     "quarantined.FEED": "records that cannot be read",
-    "expected.POLICY.TABLE": "rows that the table must hold after one run; null where the options make that unknowable",
+    "expected.POLICY.TABLE": "rows that the table must hold when all files, late ones too, were read; null where unknowable",
     "facts.FACT": "numbers of customers, sessions and the like",
 }
 
@@ -33,6 +33,7 @@ def register(app: typer.Typer) -> None:
         "stedi simulate feeds --customers 1000 --seed 7",
         "stedi simulate clean --customers 50 --dirty-share 0 --duplicate-rate 0 --compressed-share 0",
         "stedi simulate hard --clock-skew-ms 40 --drop-rate 0.1 --simultaneous-share 0.3",
+        "stedi simulate feeds --customers 200 --late-share 0.3",
         "stedi run --landing feeds",
     )
     app.command("simulate", short_help="Write feeds to try everything with.", epilog=epilog)(simulate)
@@ -67,6 +68,9 @@ def simulate(
     duplicate_rate: Annotated[float, _share("records delivered twice")] = 0.002,
     dirty_share: Annotated[float, _share("records that get dirt; at most 0.5")] = 0.002,
     compressed_share: Annotated[float, _share("files that are .gz or .zst")] = 0.2,
+    late_share: Annotated[
+        float, _share("files that come later: they lie in DIR/late until they are copied to DIR")
+    ] = 0.0,
     readings_per_session: Annotated[int, _number("Step trainer readings per session.")] = 30,
     records_per_file: Annotated[int, _number("Records of a file before the next begins.")] = 250_000,
     interval_ms: Annotated[int, _ms("Time between two readings; the feeds of 2023 have 3000")] = 140,
@@ -89,6 +93,8 @@ def simulate(
     )
     if not as_json:
         note(f"next: stedi run --landing {directory}")
+        if late_share:
+            note(f"later: cp -r {directory}/late/. {directory}/, and run again")
 
 
 def _simulate(directory: Path, values: dict[str, Any], *, as_json: bool) -> Truth:

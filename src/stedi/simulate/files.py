@@ -17,6 +17,9 @@ from stedi.simulate.chunks import FEEDS, Stream, random_stream
 from stedi.simulate.dirt import cut
 from stedi.simulate.options import SimulationOptions
 
+#: Folder beside those of the feeds, laid out as they are, with the files that come later.
+LATE = "late"
+
 _BOM = b"\xef\xbb\xbf"
 _PACKINGS = (".gz", ".zst")
 _GZIP_LEVEL = 1
@@ -50,13 +53,13 @@ class LandingFile:
 
 
 class LandingArea:
-    """The folders of the feeds: numbers their files, packs the wanted share, leaves none open."""
+    """The folders of the feeds: numbers their files, packs and sets aside the wanted shares, leaves none open."""
 
     def __init__(self, root: Path, options: SimulationOptions) -> None:
         self._root = root
-        self._share = options.compressed_share
+        self._packed_share, self._late_share = options.compressed_share, options.late_share
         self._files: Counter[str] = Counter()
-        self._packed = 0
+        self._packed = self._late = 0
         self._opened = ExitStack()
         for feed in FEEDS:
             (root / feed).mkdir()
@@ -71,7 +74,7 @@ class LandingArea:
         """Begin the next file of a feed, and return it with its number (from 1)."""
         self._files[feed] += 1
         number = self._files[feed]
-        path = self._root / feed / folder / f"{feed}-{number:04d}{ending}{self._packing()}"
+        path = self._place() / feed / folder / f"{feed}-{number:04d}{ending}{self._packing()}"
         path.parent.mkdir(parents=True, exist_ok=True)
         file = LandingFile(path)
         self._opened.callback(file.close)
@@ -83,9 +86,16 @@ class LandingArea:
         file.write(data)
         file.close()
 
+    def _place(self) -> Path:
+        """Return where the next file lies: late ones are evenly spread, and keep their own folder until they come."""
+        if int(self._files.total() * self._late_share) <= self._late:
+            return self._root
+        self._late += 1
+        return self._root / LATE
+
     def _packing(self) -> str:
         """Return how the next file is packed: evenly spread, in turns."""
-        if int(self._files.total() * self._share) <= self._packed:
+        if int(self._files.total() * self._packed_share) <= self._packed:
             return ""
         self._packed += 1
         return _PACKINGS[self._packed % len(_PACKINGS)]

@@ -44,6 +44,7 @@ class SimulationOptions:
         dirty_share: Share of records that get dirt (at most 0.5). Above 0 and from 100 customers on, each
             feed shows every kind at least once.
         compressed_share: Share of the files that are `.gz` or `.zst`, in turns.
+        late_share: Share of the files that come later, and lie in `late/` until then.
         readings_per_session: Step trainer instants per session.
         records_per_file: Records of a file before the next one begins.
         interval_ms: Nominal time between two instants of a session, ms. The default shows the steps; 3000 is
@@ -68,6 +69,7 @@ class SimulationOptions:
     duplicate_rate: float = 0.002
     dirty_share: float = 0.002
     compressed_share: float = 0.2
+    late_share: float = 0.0
     readings_per_session: int = 30
     records_per_file: int = 250_000
     interval_ms: int = 140

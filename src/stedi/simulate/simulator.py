@@ -20,7 +20,7 @@ import pyarrow as pa
 
 from stedi.simulate.chunks import FEEDS, Chunk, Stream, plan_chunks, random_stream
 from stedi.simulate.dirt import as_array, pretty, soil
-from stedi.simulate.files import LandingArea, Roll
+from stedi.simulate.files import LATE, LandingArea, Roll
 from stedi.simulate.options import SimulationOptions
 from stedi.simulate.records import write_records, write_session_rows
 from stedi.simulate.scene import draw_scene
@@ -70,7 +70,8 @@ def simulate(directory: Path, options: SimulationOptions, progress: Callable[[in
     Args:
         directory: Gets `customer/`, `accelerometer/`, `step_trainer/` (SPEC section 1) and `truth/` with
             `truth.json` and `sessions.ndjson` (one line per session that the devices reported: serialNumber,
-            sessionStart and sessionEnd in ms, email of the true owner, consents, usableReadings). It must be
+            sessionStart and sessionEnd in ms, email of the true owner, consents, usableReadings), and `late/` with
+            the files that come later, if any: copied over `directory`, they are delivered. It must be
             empty or absent; its folders appear when all are complete, `truth/` last.
         options: What to simulate. The same options give the same bytes.
         progress: Called with the customers written so far and all of them.
@@ -86,8 +87,9 @@ def simulate(directory: Path, options: SimulationOptions, progress: Callable[[in
     directory.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory(prefix=".simulating-", dir=directory) as staging:
         truth = _write(Path(staging), options, progress)
-        for folder in (*FEEDS, _TRUTH):  # the truth comes last: where it is, all is
-            (Path(staging) / folder).replace(directory / folder)
+        for folder in (*FEEDS, LATE, _TRUTH):  # the truth comes last: where it is, all is
+            if (Path(staging) / folder).exists():
+                (Path(staging) / folder).replace(directory / folder)
     return truth
 
 

@@ -31,8 +31,8 @@ class Truth:
         arrived: Per feed the records that arrived: read and quarantined.
         read: Per feed the records that can be read, those delivered twice counted twice.
         quarantined: Per feed the records that cannot.
-        expected: Per policy (`strict`, `seed`) and table of SPEC section 4 the number of rows, after one run
-            over all files with the default settings of section 5. `None`: the options make sessions hard to
+        expected: Per policy (`strict`, `seed`) and table of SPEC section 4 the number of rows, once all files
+            were read, late ones too, with the default settings of section 5. `None`: the options make sessions hard to
             tell apart, and only the true owners are known. `device_sessions` has no rows under `seed`.
         facts: Numbers of customers, sessions and the like, for people to read.
     """
