@@ -14,7 +14,8 @@ from stedi.catalog.state import Run
 from stedi.catalog.tables import Tables
 from stedi.config import Settings
 from stedi.contracts import Policy, contracts
-from stedi.engines.duckdb import DuckDBEngine
+from stedi.engines.base import Engine
+from stedi.engines.start import start_reader
 from stedi.errors import NotFoundError
 from stedi.ingest.discover import LandingFile, discover, landing_file
 from stedi.ingest.salvage import KEPT
@@ -38,7 +39,7 @@ class Books:
     A data file is looked at once, however many runs it belongs to.
     """
 
-    def __init__(self, tables: Tables, engine: DuckDBEngine, settings: Settings, emails: Collection[str]) -> None:
+    def __init__(self, tables: Tables, engine: Engine, settings: Settings, emails: Collection[str]) -> None:
         self._tables = tables
         self._settings = settings
         self.engine = engine
@@ -187,7 +188,7 @@ def open_books(settings: Settings, emails: Collection[str]) -> Iterator[Books]:
     tables = Tables.open(settings.lakehouse)
     try:
         with TemporaryDirectory(prefix="stedi-") as scratch:
-            engine = DuckDBEngine(Path(scratch), settings.memory_limit, settings.threads)
+            engine = start_reader(settings, Path(scratch))
             try:
                 yield Books(tables, engine, settings, emails)
             finally:

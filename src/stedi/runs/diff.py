@@ -15,7 +15,7 @@ from stedi.catalog.tables import Tables
 from stedi.config import Settings
 from stedi.contracts import Contract, contracts
 from stedi.engines.base import Engine
-from stedi.engines.duckdb import DuckDBEngine
+from stedi.engines.start import start_reader
 from stedi.errors import NotFoundError
 
 #: The table that is not seen as of a run: it lists all of them.
@@ -58,7 +58,7 @@ def diff_runs(settings: Settings, first: int, second: int, table: str | None = N
         runs = completed_runs(tables)
         before, after = readable_run(runs, first), readable_run(runs, second)
         with tempfile.TemporaryDirectory(prefix="stedi-") as scratch:
-            engine = DuckDBEngine(Path(scratch), settings.memory_limit, settings.threads)
+            engine = start_reader(settings, Path(scratch))
             try:
                 return [_diff(tables, engine, name, before, after) for name in _chosen(before, after, table)]
             finally:

@@ -31,7 +31,8 @@ from stedi.catalog.state import Run
 from stedi.catalog.tables import Tables
 from stedi.config import Settings, with_policy
 from stedi.contracts import FEEDS, contracts
-from stedi.engines.duckdb import DuckDBEngine
+from stedi.engines.base import Engine
+from stedi.engines.start import start_reader
 from stedi.errors import ConfigError, ErasureError
 from stedi.ingest import raw
 from stedi.ingest.discover import LandingFile, discover, landing_file
@@ -158,11 +159,9 @@ class _Forgetting:
         self._journal.close()
         return done, books.subjects if self._customers else None
 
-    def _engine(self, token: str) -> DuckDBEngine:
+    def _engine(self, token: str) -> Engine:
         """An engine that spills where the next run cleans up, should this one be killed."""
-        return DuckDBEngine(
-            self._tables.folder / "staging" / token, self._settings.memory_limit, self._settings.threads
-        )
+        return start_reader(self._settings, self._tables.folder / "staging" / token)
 
     def _half_done(self, runs: Sequence[Run]) -> set[str]:
         """The people of an erasure that was killed, as far as the landing tables still know them."""

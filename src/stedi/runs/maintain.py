@@ -26,7 +26,7 @@ from stedi.catalog.state import Run
 from stedi.catalog.tables import Tables
 from stedi.config import MaintenanceSettings, Settings
 from stedi.contracts import contracts
-from stedi.engines.duckdb import DuckDBEngine
+from stedi.engines.start import start_engine
 from stedi.errors import NotFoundError, StediError
 from stedi.runs.merge import PILE, Merge, merge, plan_light_merges, plan_merges
 from stedi.runs.stage import Progress
@@ -150,7 +150,7 @@ def _merge(
     by_table = _by_table(merges)
     merged, commits = {}, {}
     scratch = tables.folder / "staging" / token
-    with closing(DuckDBEngine(scratch, settings.memory_limit, settings.threads)) as engine:
+    with closing(start_engine(settings, scratch)) as engine:
         for number, (name, group) in enumerate(by_table.items()):
             progress("merging", number, len(by_table))
             commits[name] = merge(tables, engine, contracts(run.policy)[name], group, token)

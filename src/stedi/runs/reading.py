@@ -44,13 +44,13 @@ def open_engine(
     Raises:
         NotFoundError: there is no such run, or it can no longer be read.
     """
-    from stedi.engines.duckdb import DuckDBEngine
+    from stedi.engines.start import start_reader
 
     state = published(settings.lakehouse)
     run = readable_run(state.runs, as_of)
     files = state.files if run is state.runs[-1] else _planned_files(settings.lakehouse, run, names)
     with tempfile.TemporaryDirectory(prefix="stedi-") as scratch:
-        engine = DuckDBEngine(Path(scratch), settings.memory_limit, settings.threads)
+        engine = start_reader(settings, Path(scratch))
         try:
             for name in names:  # a run of an older program knows fewer tables
                 engine.use_files(name, files.get(name, []), contracts(run.policy)[name])

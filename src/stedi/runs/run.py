@@ -27,7 +27,7 @@ from stedi.catalog.state import Run
 from stedi.catalog.tables import Commit, Tables
 from stedi.config import Settings
 from stedi.contracts import FEEDS, contracts
-from stedi.engines.duckdb import DuckDBEngine
+from stedi.engines.start import start_engine
 from stedi.errors import ConfigError
 from stedi.ingest.discover import discover
 from stedi.privacy.policy import fingerprint, reach_rows, settings_row
@@ -182,9 +182,7 @@ class Execution:
         """Steps 3 and 4; the engine knows the staged tables until the block ends."""
         for contract in self._contracts.values():
             self._tables.ensure(contract)
-        engine = DuckDBEngine(
-            self._tables.folder / "staging" / self._token, self._settings.memory_limit, self._settings.threads
-        )
+        engine = start_engine(self._settings, self._tables.folder / "staging" / self._token)
         try:
             stage = Stage(self._tables, engine, self._settings, self._token, self._started_at, self._last)
             withheld = self._stage(stage, plan, known, key, progress)
