@@ -147,7 +147,7 @@ def _type_words(field: FieldInfo) -> str:
     text = str(getattr(field.annotation, "__name__", field.annotation)) if isinstance(field.annotation, type) else ""
     text = text or re.sub(r"\w+\.", "", str(field.annotation)).replace(" | None", "").replace("NoneType", "None")
     words = {"Path": "path", "str": "text", "int": "whole number", "float": "number"}.get(text, text)
-    choices = re.fullmatch(r"Literal\[(.*)\]", words)
+    choices = re.fullmatch(r"(?:Optional\[)?Literal\[([^\]]*)\]+", words)
     if choices:
         words = choices[1].replace("'", "`").replace(", ", " or ")
     limits = [_limit(item) for item in field.metadata]

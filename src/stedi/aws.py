@@ -9,8 +9,8 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from functools import cache
+from dataclasses import dataclass, field
+from functools import cache, lru_cache
 from typing import Any
 
 from stedi.errors import ConfigError, StediError, StorageError
@@ -68,7 +68,7 @@ def cloud_client(options: S3Options) -> Any:
         ) from None
     endpoint = options.endpoint or os.environ.get("AWS_ENDPOINT_URL_S3")  # cloudpathlib looks at AWS_ENDPOINT_URL alone
     with explained("s3", ConfigError):
-        return S3Client(
+        client = S3Client(
             boto3_session=aws_session(options.region),
             endpoint_url=endpoint,
             addressing_style="path" if endpoint or os.environ.get("AWS_ENDPOINT_URL") else None,
@@ -76,6 +76,68 @@ def cloud_client(options: S3Options) -> Any:
             extra_args=options.extra_args(),
             file_cache_mode="close_file",
         )
+    client.stedi_options = options
+    return client
+
+
+@dataclass(frozen=True)
+class Reach:
+    """What another program needs to read objects now: credentials may be of an hour."""
+
+    endpoint: str | None
+    region: str
+    key: str
+    secret: str = field(repr=False)
+    token: str | None = field(repr=False)
+
+    @property
+    def host(self) -> str | None:
+        """The endpoint without its scheme."""
+        return self.endpoint.split("://", 1)[1].rstrip("/") if self.endpoint else None
+
+    @property
+    def encrypted(self) -> bool:
+        """Whether it is reached by TLS."""
+        return not (self.endpoint or "").startswith("http://")
+
+
+def reach(options: S3Options) -> Reach:
+    """How to reach S3 now, by AWS's chain and these options; the endpoint is None for AWS itself.
+
+    Raises:
+        StorageError: there are no credentials.
+    """
+    client = cloud_client(options)
+    with explained("s3"):
+        found = client.sess.get_credentials()
+        if found is None:
+            raise StorageError("there are no AWS credentials", where="s3", hint=_CREDENTIALS)
+        now = found.get_frozen_credentials()
+    endpoint = client.client.meta.endpoint_url
+    ours = None if ".amazonaws.com" in endpoint else endpoint
+    return Reach(ours, client.client.meta.region_name or "us-east-1", now.access_key, now.secret_key, now.token)
+
+
+def arrow_filesystem(options: S3Options) -> Any:
+    """PyArrow's access to S3, with the credentials of now."""
+    return _arrow_filesystem(reach(options))
+
+
+@lru_cache(8)
+def _arrow_filesystem(now: Reach) -> Any:
+    from pyarrow.fs import AwsStandardS3RetryStrategy, S3FileSystem
+
+    return S3FileSystem(
+        access_key=now.key,
+        secret_key=now.secret,
+        session_token=now.token,
+        region=now.region,
+        endpoint_override=now.host,
+        scheme="https" if now.encrypted else "http",
+        connect_timeout=10,
+        request_timeout=60,
+        retry_strategy=AwsStandardS3RetryStrategy(max_attempts=8),
+    )
 
 
 @cache
@@ -94,7 +156,8 @@ def aws_session(region: str | None = None) -> Any:
             max_pool_connections=32,
         )
     )
-    return boto3.Session(botocore_session=session, region_name=region)
+    chosen = region or os.environ.get("AWS_REGION")  # which other SDKs heed, and AWS sets in its containers
+    return boto3.Session(botocore_session=session, region_name=chosen)
 
 
 @contextmanager

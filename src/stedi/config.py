@@ -5,12 +5,24 @@ from __future__ import annotations
 import os
 import tomllib
 from pathlib import Path
-from typing import Any, Self, get_args
+from typing import Annotated, Any, Literal, Self, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
+    model_validator,
+)
 
+from stedi.aws import S3Options
 from stedi.contracts import IdentityRule, Policy
 from stedi.errors import ConfigError
+from stedi.home import DATABASE, CatalogKind, Home
+from stedi.places import Place, is_remote, is_uri, place
 
 FILE_NAME = "stedi.toml"
 
@@ -78,13 +90,65 @@ class MaintenanceSettings(BaseModel):
     target_file_mb: int = Field(128, ge=1, description="Size to which `stedi maintain` merges small files, in MB.")
 
 
+class S3Settings(BaseModel):
+    """How places on S3 are reached, beyond what AWS's own chain says (environment, profile, role): credentials come from there alone."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    endpoint: str | None = Field(
+        None, pattern=r"^https?://[^/]+$", description="URL of an S3-compatible server; AWS itself by default."
+    )
+    region: str | None = Field(None, description="Region of the buckets; by default as AWS's own chain says.")
+    encryption: Literal["AES256", "aws:kms"] | None = Field(
+        None, description="Asked for with every object written; the bucket's own default where it is not set."
+    )
+    kms_key: str | None = Field(None, description="Key for `aws:kms`; the account's default key where it is not set.")
+
+    @model_validator(mode="after")
+    def _key_needs_kms(self) -> Self:
+        if self.kms_key and self.encryption != "aws:kms":
+            raise ValueError('kms_key needs encryption = "aws:kms"')
+        return self
+
+    def options(self) -> S3Options:
+        """The same, as places take it."""
+        return S3Options(**self.model_dump())
+
+
+def _placed(value: Any, handler: ValidatorFunctionWrapHandler, info: ValidationInfo) -> Any:
+    """A place on S3 where one is named, else a path. Settings about S3 are declared before."""
+    if is_uri(value) and "s3" in info.data:
+        return place(value, info.data["s3"].options())
+    return value if is_remote(value) else handler(value)
+
+
+AnyPlace = Annotated[Place, WrapValidator(_placed)]
+NoOrAnyPlace = Annotated[Place | None, WrapValidator(_placed)]
+
+
 class Settings(BaseModel):
     """Everything that can be set. Unknown names are refused."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    lakehouse: Path = Field(Path("lakehouse"), description="Folder of the lakehouse.")
-    landing: Path | None = Field(None, description="Folder of the landing area, for `stedi run` without --landing.")
+    s3: S3Settings = Field(S3Settings(), description="Places on S3.")
+    lakehouse: AnyPlace = Field(
+        Path("lakehouse"), description='Folder of the lakehouse; with `catalog = "glue"` s3://bucket/prefix.'
+    )
+    warehouse: NoOrAnyPlace = Field(
+        None,
+        description="Where the tables are: a folder, or s3://bucket/prefix; by default `warehouse` in the lakehouse.",
+    )
+    catalog: CatalogKind = Field(
+        "sqlite",
+        description="Who knows the tables: `sqlite`, a file in the lakehouse; or `glue`, the AWS Glue Data Catalog.",
+    )
+    glue_database: str = Field(
+        DATABASE, pattern=r"^[a-z0-9_]{1,255}$", description="Database of the tables in the Glue Data Catalog."
+    )
+    landing: NoOrAnyPlace = Field(
+        None, description="Folder of the landing area, or s3://bucket/prefix, for `stedi run` without --landing."
+    )
     policy: Policy = Field("strict", description="`strict` (default) or `seed`; see the concepts.")
     pseudonym_key: Path | None = Field(
         None, description="File of the pseudonym key, outside the lakehouse; by default beside it: `<lakehouse>.key`."
@@ -99,9 +163,32 @@ class Settings(BaseModel):
 
     maintenance: MaintenanceSettings = Field(MaintenanceSettings(), description="Upkeep of files and earlier runs.")
 
+    @model_validator(mode="after")
+    def _catalog_fits_the_lakehouse(self) -> Self:
+        remote = is_remote(self.lakehouse)
+        if (self.catalog == "glue") != remote:
+            told = (
+                "catalog = 'glue' needs a lakehouse on S3" if not remote else "a lakehouse on S3 needs catalog = 'glue'"
+            )
+            raise ValueError(f"{told}; with 'sqlite' the lakehouse is a folder, and `warehouse` may be on S3")
+        if remote and self.pseudonym_key is None:
+            raise ValueError("a lakehouse on S3 needs pseudonym_key: the key must not lie beside the data")
+        if remote and self.warehouse is not None:
+            raise ValueError("with 'glue' the tables lie in the lakehouse: leave `warehouse` out")
+        return self
+
+    @property
+    def home(self) -> Home:
+        """Where the lakehouse is at home."""
+        warehouse = self.warehouse or self.lakehouse / "warehouse"
+        database = self.glue_database if self.catalog == "glue" else DATABASE
+        return Home(self.lakehouse, warehouse, self.catalog, database)
+
     @property
     def key_file(self) -> Path:
         """Where the pseudonym key is kept."""
+        if is_remote(self.lakehouse):
+            return self.pseudonym_key  # type: ignore[return-value] # it is required there
         folder = self.lakehouse.absolute()
         return self.pseudonym_key or folder.with_name(folder.name + ".key")
 
@@ -167,7 +254,7 @@ def _read(file: Path) -> dict[str, Any]:
         raise ConfigError(
             f"the settings file is not valid TOML: {error}", where=str(file), hint="mend that line"
         ) from None
-    for name in ("lakehouse", "landing", "pseudonym_key"):
-        if isinstance(values.get(name), str):
+    for name in ("lakehouse", "warehouse", "landing", "pseudonym_key"):
+        if isinstance(values.get(name), str) and not is_uri(values[name]):
             values[name] = file.parent / values[name]
     return values

@@ -257,7 +257,7 @@ class Lakehouse:
     def _published(self) -> Published:
         from stedi.runs.reading import published
 
-        return published(self._settings.lakehouse)
+        return published(self._settings.home)
 
     def _landing(self, landing: str | Path | None) -> Path:
         chosen = landing or self._settings.landing

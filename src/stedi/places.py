@@ -78,6 +78,12 @@ def place(text: str | Place, options: S3Options | None = None) -> Place:
     return found
 
 
+def options_of(where: Place) -> S3Options:
+    """What the client of a place on S3 was made from."""
+    found: S3Options = where.client.stedi_options if is_remote(where) else S3Options()
+    return found
+
+
 def is_uri(text: object) -> bool:
     """Whether this text names a place on S3."""
     return isinstance(text, str) and text.startswith(_SCHEME)

@@ -2,11 +2,14 @@
 
 A reader may still be at work on files that were reachable when it began. So the files of a snapshot are touched when it is let go, and
 a file is deleted only when it is unreachable and has not been touched for a while: its time tells since when it can be unreachable.
+Objects cannot be touched: those that were let go are noted in `released.json`, in the folder of the lakehouse.
 """
 
 from __future__ import annotations
 
+import json
 import os
+import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -17,9 +20,9 @@ from pyiceberg.table import Table
 from pyiceberg.table.snapshots import Snapshot
 
 from stedi.catalog.sqlite import catalog_explained
-from stedi.catalog.state import DATABASE
 from stedi.catalog.tables import Tables
 from stedi.errors import LakehouseError
+from stedi.places import erase, is_remote, is_uri, listing, read_whole, remove, write_whole
 
 
 @dataclass(frozen=True)
@@ -44,7 +47,8 @@ class Collector:
 
     def __init__(self, tables: Tables) -> None:
         self._tables = tables
-        self._root = tables.folder / "warehouse" / DATABASE
+        self._root = tables.home.tables
+        self._notes = tables.folder / "released.json"
         self._manifests: dict[str, frozenset[str]] = {}  # data files by manifest, which never changes
 
     def spare_snapshots(self, needed: Mapping[str, set[int]]) -> dict[str, list[int]]:
@@ -71,9 +75,7 @@ class Collector:
     def expire(self, name: str, spare: list[int]) -> None:
         """Let go of snapshots of a table, in one commit. Their files stay until `delete` finds them old enough."""
         table = self._tables.load(name)
-        for path in self._released(table, set(spare)):
-            with suppress(FileNotFoundError):
-                os.utime(path)
+        self._touch(self._released(table, set(spare)))
         with catalog_explained(self._tables.folder):
             table.maintenance.expire_snapshots().by_ids(spare).commit()
 
@@ -98,15 +100,49 @@ class Collector:
             reachable |= self._reachable(table)
         return [file for path, file in sorted(listed.items()) if path not in reachable]
 
-    def delete(self, found: Iterable[Garbage], before: float) -> list[Garbage]:
-        """Delete what was found, where it is still garbage and was not touched since `before`; returns what was deleted."""
+    def delete(self, found: Iterable[Garbage], before: float, *, versions: bool = False) -> list[Garbage]:
+        """Delete what was found, where it is still garbage and was not touched since `before`; returns what was deleted.
+
+        With `versions` every version of an object goes, too, where a bucket keeps them.
+        """
         still = {file.path: file for file in self.find() if file.touched_at < before}
         deleted = [still[file.path] for file in found if file.path in still]
-        for file in deleted:
-            Path(file.path).unlink(missing_ok=True)
+        places = [self._tables.home.located(file.path) for file in deleted]
+        if versions:
+            erase(places)
+        else:
+            remove(places)
+        self._forget({file.path for file in deleted})
         return deleted
 
+    def _touch(self, paths: Iterable[str]) -> None:
+        if not is_remote(self._root):
+            for path in paths:
+                with suppress(FileNotFoundError):
+                    os.utime(path)
+            return
+        notes = self._noted() | dict.fromkeys(paths, time.time())
+        write_whole(self._notes, json.dumps(notes).encode())
+
+    def _noted(self) -> dict[str, float]:
+        """Since when objects can be unreachable, in seconds since the epoch."""
+        notes: dict[str, float] = json.loads(read_whole(self._notes) or b"{}") if is_remote(self._root) else {}
+        return notes
+
+    def _forget(self, paths: set[str]) -> None:
+        notes = self._noted()
+        if not paths.isdisjoint(notes):
+            left = {path: since for path, since in notes.items() if path not in paths}
+            write_whole(self._notes, json.dumps(left).encode())
+
     def _files(self) -> Iterator[Garbage]:
+        if is_remote(self._root):
+            noted, folder = self._noted(), f"{self._root}/"
+            for object_ in listing(self._root):
+                location = str(object_.place)
+                touched = max(object_.modified_ns / 1e9, noted.get(location, 0))
+                yield Garbage(location.removeprefix(folder).split("/")[0], location, object_.size, touched)
+            return
         root = os.path.realpath(self._root)
         for folder, _, names in os.walk(root):
             for name in names:
@@ -144,5 +180,7 @@ class Collector:
 
 def _real(location: str) -> str:
     """A path in Iceberg's metadata, as the file system knows it: the lakehouse may be reached through a link."""
+    if is_uri(location):
+        return location
     parsed = urlparse(location)
     return os.path.realpath(unquote(parsed.path) if parsed.scheme == "file" else location)

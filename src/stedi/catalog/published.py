@@ -15,8 +15,10 @@ from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
-from stedi.catalog.state import DATABASE, FORMAT_VERSION, Run
+from stedi.catalog.state import FORMAT_VERSION, Run
 from stedi.errors import LakehouseError
+from stedi.home import DATABASE, Home, home_of
+from stedi.places import is_remote
 
 
 @dataclass(frozen=True)
@@ -27,12 +29,14 @@ class Published:
     files: dict[str, list[str]]
 
 
-def read_published(folder: Path) -> Published | None:
+def read_published(where: Home | Path) -> Published | None:
     """The published state; None where only the catalog knows it.
 
     Raises:
         LakehouseError: there is no lakehouse, it is damaged or was moved, or a newer version wrote it.
     """
+    home = home_of(where)
+    folder = home.folder
     if not (folder / "catalog.db").is_file():
         raise LakehouseError(
             "there is no lakehouse here",
@@ -40,7 +44,7 @@ def read_published(folder: Path) -> Published | None:
             hint="`stedi run --landing DIR` makes one; --lakehouse names another",
         )
     try:
-        location = runs_location(folder)
+        location = runs_location(home)
     except sqlite3.DatabaseError as error:
         raise damaged(folder, type(error).__name__) from None
     path = _path(folder, location) if location else None
@@ -94,13 +98,17 @@ def check_version(version: str | None, folder: Path) -> None:
         )
 
 
-def check_place(location: str, folder: Path) -> None:
+def check_place(location: str, home: Home) -> None:
     """Refuse a lakehouse that was moved or copied: Iceberg keeps absolute paths, so a copy would read and write the original.
 
     Raises:
         LakehouseError: its tables lie elsewhere.
     """
-    if not Path(location).resolve().is_relative_to(folder.resolve()):
+    if is_remote(home.warehouse):
+        inside = location.startswith(f"{home.warehouse}/")
+    else:
+        inside = Path(location).resolve().is_relative_to(home.warehouse.resolve())
+    if not inside:
         raise LakehouseError(
             "this lakehouse was moved or copied: its tables lie elsewhere",
             where=location,
@@ -117,13 +125,14 @@ def damaged(folder: Path, kind: str) -> LakehouseError:
     )
 
 
-def runs_location(folder: Path) -> str | None:
+def runs_location(home: Home) -> str | None:
     """Where the metadata of `runs` is now, after a look at version and place; None where nothing was ever published.
 
     Raises:
         LakehouseError: a newer version wrote the lakehouse, or it was moved.
         sqlite3.DatabaseError: the catalog is damaged.
     """
+    folder = home.folder
     with closing(
         sqlite3.connect(f"{(folder / 'catalog.db').absolute().as_uri()}?mode=ro", uri=True, timeout=30)
     ) as catalog:
@@ -141,7 +150,7 @@ def runs_location(folder: Path) -> str | None:
         ).fetchall()
         if not rows:
             return None
-        check_place(str(rows[0][0]), folder)
+        check_place(str(rows[0][0]), home)
         return str(rows[0][0])
 
 

@@ -25,6 +25,7 @@ from stedi.catalog.state import Run
 from stedi.catalog.tables import Commit, Tables
 from stedi.contracts import Policy, contracts
 from stedi.errors import StediError
+from stedi.home import Home, home_of
 
 
 def completed_runs(tables: Tables) -> list[Run]:
@@ -95,14 +96,18 @@ def published_state(tables: Tables) -> Published:
 
 
 @contextmanager
-def written_to(folder: Path, wait_s: float = 0, waiting: Callable[[float], None] | None = None) -> Iterator[Tables]:
+def written_to(
+    where: Home | Path, wait_s: float = 0, waiting: Callable[[float], None] | None = None
+) -> Iterator[Tables]:
     """An existing lakehouse, held for writing, in the last published state; `wait_s` and `waiting` as for `writer_lease`.
 
     Raises:
         LakehouseError: there is none, it is damaged, or somebody else is writing to it.
     """
-    Tables.open(folder).close()  # else the lease would make the folder
-    with catalog_explained(folder), writer_lease(folder, wait_s, waiting), closing(Tables.open(folder)) as tables:
+    home = home_of(where)
+    folder = home.folder
+    Tables.open(home).close()  # else the lease would make the folder
+    with catalog_explained(folder), writer_lease(folder, wait_s, waiting), closing(Tables.open(home)) as tables:
         recover(tables, completed_runs(tables))
         yield tables
 
@@ -124,7 +129,7 @@ def workspace(tables: Tables) -> Iterator[str]:
 
 def recover(tables: Tables, runs: list[Run]) -> list[str]:
     """Bring the lakehouse back to the last published state after a run that was killed; returns the tokens that were cleared."""
-    state = read_published(tables.folder) if runs else None
+    state = read_published(tables.home) if runs else None
     if state:
         for name, files in state.files.items():
             if (snapshot := runs[-1].snapshots.get(name)) is not None:

@@ -12,9 +12,11 @@ from pyiceberg.table import Table
 from sqlalchemy.exc import DatabaseError
 
 from stedi.catalog.durable import sync
+from stedi.catalog.files import file_access
 from stedi.catalog.published import damaged
-from stedi.catalog.state import DATABASE, FORMAT_VERSION
+from stedi.catalog.state import FORMAT_VERSION
 from stedi.errors import StorageError
+from stedi.home import DATABASE, Home
 
 
 class Catalog(SqlCatalog):
@@ -33,32 +35,35 @@ class Catalog(SqlCatalog):
         return Table(read.name(), read.metadata, read.metadata_location, read.io, self)
 
 
-def load_catalog(folder: Path) -> Catalog:
+def load_catalog(home: Home) -> Catalog:
     """Open the catalog of a lakehouse."""
-    return _load(folder, folder / "catalog.db", create=False)
+    return _load(home, home.folder / "catalog.db", create=False)
 
 
-def make_catalog(folder: Path) -> None:
+def make_catalog(home: Home) -> None:
     """Make an empty catalog. It gets its name when it is complete: readers, and a run after a kill, find it whole or not at all."""
+    folder = home.folder
     draft = folder / "catalog.db.draft"
     for left in folder.glob(f"{draft.name}*"):
         left.unlink()
     with closing(sqlite3.connect(draft)) as connection:
         connection.execute("PRAGMA journal_mode = WAL")
-    catalog = _load(folder, draft, create=True)
+    catalog = _load(home, draft, create=True)
     catalog.create_namespace(DATABASE, {"stedi.format-version": str(FORMAT_VERSION)})
     catalog.close()
     draft.replace(folder / "catalog.db")
     sync(folder / "catalog.db")
 
 
-def _load(folder: Path, file: Path, *, create: bool) -> Catalog:
+def _load(home: Home, file: Path, *, create: bool) -> Catalog:
+    # Iceberg keeps where the tables are: it must not depend on the working folder.
+    warehouse = str(home.warehouse) if home.remote else str(home.warehouse.absolute())
     return Catalog(
         DATABASE,
         uri=f"sqlite:///{file}",
-        warehouse=str(folder.absolute() / "warehouse"),  # Iceberg keeps it: it must not depend on the working folder
+        warehouse=warehouse,
         init_catalog_tables=str(create).lower(),
-        **{"py-io-impl": "stedi.catalog.files.SyncedFileIO"},
+        **file_access(home),
     )
 
 

@@ -9,8 +9,6 @@ from typing import Any
 from stedi.contracts import Policy
 from stedi.errors import NotFoundError
 
-#: The Iceberg namespace, which other engines call a database.
-DATABASE = "stedi"
 #: Raised when a lakehouse is written that older programs would misread. 2: landing rows say who the customer is (`_customer`).
 FORMAT_VERSION = 2
 

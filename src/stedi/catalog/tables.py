@@ -28,9 +28,10 @@ from stedi.catalog.published import check_version, damaged, runs_location
 from stedi.catalog.schema import evolve, properties_of, schema_of
 from stedi.catalog.snapshots import Overwrite, QuickTransaction, ancestors, live_files, live_files_among
 from stedi.catalog.sqlite import Catalog, catalog_explained, load_catalog, make_catalog, storage_error
-from stedi.catalog.state import DATABASE
 from stedi.contracts import Contract
 from stedi.errors import LakehouseError, NotFoundError
+from stedi.home import Home, home_of
+from stedi.places import Place, is_remote, listing, remove
 
 #: Snapshot property that says which run wrote it.
 TOKEN = "stedi.token"  # noqa: S105 - a mark, not a secret
@@ -47,18 +48,21 @@ class Commit:
 class Tables:
     """The tables of the lakehouse in `folder`. `open` reads an existing one, `create` makes one where there is none."""
 
-    def __init__(self, folder: Path, catalog: Catalog) -> None:
-        self.folder = folder
+    def __init__(self, home: Home, catalog: Catalog) -> None:
+        self.home = home
+        self.folder = home.folder
         self._catalog = catalog
         self._planned: dict[tuple[str, int], list[str]] = {}  # a snapshot never changes
 
     @classmethod
-    def open(cls, folder: Path) -> Tables:
+    def open(cls, where: Home | Path) -> Tables:
         """Open an existing lakehouse.
 
         Raises:
             LakehouseError: there is none, it is damaged or was moved, or a newer version wrote it.
         """
+        home = home_of(where)
+        folder = home.folder
         if not (folder / "catalog.db").is_file():
             raise LakehouseError(
                 "there is no lakehouse here",
@@ -66,35 +70,35 @@ class Tables:
                 hint="`stedi run --landing DIR` makes one; --lakehouse names another",
             )
         with catalog_explained(folder):
-            tables = cls(folder, load_catalog(folder))
+            tables = cls(home, load_catalog(home))
             tables._check_version()
-            runs_location(folder)
+            runs_location(home)
         return tables
 
     @classmethod
-    def create(cls, folder: Path) -> Tables:
-        """Open the lakehouse in `folder`, making an empty one where there is none.
+    def create(cls, where: Home | Path) -> Tables:
+        """Open a lakehouse, making an empty one where there is none.
 
         Raises:
             LakehouseError: it is damaged or was moved, a newer version wrote it, or tables lie here that no catalog knows.
         """
+        home = home_of(where)
+        folder = home.folder
         if not (folder / "catalog.db").exists():
-            if any(
-                (folder / "warehouse").glob("*/*/metadata/*.json")
-            ):  # a new catalog would leave them, and who is in them, behind
+            if _has_tables(home.warehouse):  # a new catalog would leave them, and who is in them, behind
                 raise LakehouseError(
                     "the catalog is missing, but there are tables",
                     where=str(folder / "catalog.db"),
                     hint="restore catalog.db from a backup, or move the lakehouse away and run again from the landing files",
                 )
-            make_folder(folder / "warehouse")
+            make_folder(folder if home.remote else home.warehouse)
             with catalog_explained(folder):
-                make_catalog(folder)
-        return cls.open(folder)
+                make_catalog(home)
+        return cls.open(home)
 
     def _check_version(self) -> None:
         try:
-            properties = self._catalog.load_namespace_properties(DATABASE)
+            properties = self._catalog.load_namespace_properties(self.home.database)
         except NoSuchNamespaceError as error:
             raise damaged(self.folder, type(error).__name__) from None
         check_version(properties.get("stedi.format-version"), self.folder)
@@ -105,7 +109,7 @@ class Tables:
 
     def names(self) -> list[str]:
         """Names of all tables, sorted."""
-        return sorted(name for _, name in self._catalog.list_tables(DATABASE))
+        return sorted(name for _, name in self._catalog.list_tables(self.home.database))
 
     def load(self, name: str) -> Table:
         """One table as the catalog has it now.
@@ -116,7 +120,7 @@ class Tables:
             StorageError: its metadata cannot be read now.
         """
         try:
-            return self._catalog.load_table((DATABASE, name))
+            return self._catalog.load_table((self.home.database, name))
         except NoSuchTableError:
             raise NotFoundError(f"there is no table {name}", where=name, hint="`stedi tables` lists them") from None
         except (FileNotFoundError, ValueError) as error:
@@ -130,9 +134,11 @@ class Tables:
 
     def ensure(self, contract: Contract) -> None:
         """Create the table of a contract where it is missing. Columns that identify a person keep no bounds in manifests."""
-        if self._catalog.table_exists((DATABASE, contract.name)):
+        if self._catalog.table_exists((self.home.database, contract.name)):
             return
-        self._catalog.create_table((DATABASE, contract.name), schema_of(contract), properties=properties_of(contract))
+        self._catalog.create_table(
+            (self.home.database, contract.name), schema_of(contract), properties=properties_of(contract)
+        )
 
     def evolve(self, contract: Contract) -> None:
         """Give a table the columns of its contract, where it has others."""
@@ -145,10 +151,11 @@ class Tables:
         evolve(transaction, contract)
         return {f.name: f.field_id for f in transaction.table_metadata.schema().fields}
 
-    def data_folder(self, name: str) -> Path:
+    def data_folder(self, name: str) -> Place:
         """Where data files of a table are written."""
-        folder = Path(self.load(name).location()) / "data"
-        make_folder(folder)
+        folder = self.home.located(self.load(name).location()) / "data"
+        if not is_remote(folder):
+            make_folder(folder)
         return folder
 
     def head(self, name: str) -> int | None:
@@ -200,7 +207,8 @@ class Tables:
         """
         if not change.add and not change.remove:
             return self.head(contract.name)
-        sync(*map(Path, change.add))
+        if not self.home.remote:
+            sync(*map(Path, change.add))
         table = self.load(contract.name)
         head = table.current_snapshot()
         before = head.snapshot_id if head else None
@@ -227,7 +235,13 @@ class Tables:
         import pyarrow.parquet as pq
         from pyiceberg.io.pyarrow import schema_to_pyarrow
 
-        pq.write_table(rows.cast(schema_to_pyarrow(self.load(name).schema())), path, compression="zstd")
+        table = self.load(name)
+        shaped = rows.cast(schema_to_pyarrow(table.schema()))
+        if not self.home.remote:
+            pq.write_table(shaped, path, compression="zstd")
+            return
+        with table.io.new_output(path).create() as out:
+            pq.write_table(shaped, out, compression="zstd")  # type: ignore[arg-type] # it is one
 
     def rows(self, name: str, snapshot: int | None) -> pa.Table:
         """All rows of a small table of the lakehouse's own."""
@@ -252,13 +266,31 @@ class Tables:
                     hint="undo that change, then run again",
                 )
         if snapshot is None:
-            self._catalog.drop_table((DATABASE, name))
-            shutil.rmtree(table.location(), ignore_errors=True)
+            self._catalog.drop_table((self.home.database, name))
+            self.remove_folder(table.location())
             return
         table.manage_snapshots().set_current_snapshot(snapshot_id=snapshot).commit()
         table.refresh().maintenance.expire_snapshots().by_ids([s.snapshot_id for s in unpublished]).commit()
 
     def remove_files_of(self, token: str) -> None:
         """Delete the data files that an abandoned run left behind."""
-        for path in (self.folder / "warehouse").glob(f"**/data/{token}-*"):
+        if self.home.remote:
+            files = (found.place for found in listing(self.home.warehouse))
+            remove(file for file in files if file.parent.name == "data" and file.name.startswith(f"{token}-"))
+            return
+        for path in self.home.warehouse.glob(f"**/data/{token}-*"):
             path.unlink(missing_ok=True)
+
+    def remove_folder(self, location: str) -> None:
+        """Delete all files of a table that is in no catalog any more."""
+        folder = self.home.located(location)
+        if is_remote(folder):
+            remove(found.place for found in listing(folder))
+        else:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _has_tables(warehouse: Place) -> bool:
+    if is_remote(warehouse):
+        return any(found.place.match("*/metadata/*.json") for found in listing(warehouse))
+    return any(warehouse.glob("*/*/metadata/*.json"))

@@ -62,6 +62,10 @@ class Engine(Protocol):
         """
         ...
 
+    def discard(self, path: str) -> None:
+        """Delete a file that was written, and is not to be committed."""
+        ...
+
     def digest(self, relation: str, contract: Contract) -> tuple[int, int]:
         """Number of rows, and a sum over them that depends on all their values, but not on their order: that of another bag differs."""
         ...

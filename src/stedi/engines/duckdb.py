@@ -15,8 +15,11 @@ from weakref import WeakSet
 
 import duckdb
 
+from stedi.aws import S3Options
+from stedi.engines.objects import Objects
 from stedi.engines.sql import listed, literal, quoted
 from stedi.errors import DataError, EngineError, QueryError, StediError, StorageError
+from stedi.places import is_uri
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -52,9 +55,12 @@ class DuckDBEngine:
         scratch: folder for what memory does not hold; removed by the caller.
         memory_limit: for example "1GB"; DuckDB's own default where None.
         threads: worker threads; all cores where None.
+        s3: how data files on S3 are reached.
     """
 
-    def __init__(self, scratch: Path, memory_limit: str | None = None, threads: int | None = None) -> None:
+    def __init__(
+        self, scratch: Path, memory_limit: str | None = None, threads: int | None = None, s3: S3Options | None = None
+    ) -> None:
         options: dict[str, str | bool | int | float | list[str]] = {
             "autoinstall_known_extensions": False,
             "autoload_known_extensions": False,
@@ -74,10 +80,13 @@ class DuckDBEngine:
             self._con = duckdb.connect(config=options)
             self._con.execute("SET TimeZone = 'UTC'")
             self._con.execute("SET enable_progress_bar = false")  # 1.5 draws one on stdout, into the data
+        self._objects = Objects(self._con, s3 or S3Options())
         _open.add(self)
 
     def use_files(self, name: str, files: Sequence[str], contract: Contract, *, located: bool = False) -> None:
         if files:
+            with _translated(f"opening {name}"):
+                self._objects.attach(files)
             columns = [quoted(c.name) for c in contract.columns] + located * [
                 'filename AS "_file"',
                 'file_row_number AS "_row"',
@@ -110,10 +119,15 @@ class DuckDBEngine:
             self._run(f"DROP {kind} {quoted(name)}", f"closing {name}")
 
     def write(self, select: str, path: str, contract: Contract, field_ids: Mapping[str, int]) -> None:
+        written = str(self._scratch / f"{contract.name}-upload.parquet") if is_uri(path) else path
         self._run(
-            f"COPY (SELECT {_cast(contract)} FROM ({select})) TO {literal(path)} ({_parquet(contract, field_ids)})",
+            f"COPY (SELECT {_cast(contract)} FROM ({select})) TO {literal(written)} ({_parquet(contract, field_ids)})",
             f"writing {contract.name}",
         )
+        if written != path:
+            with _translated(f"opening {contract.name}"):
+                self._objects.attach([path])
+            self._objects.put(Path(written), path)
 
     def write_files(
         self, select: str, prefix: str, contract: Contract, field_ids: Mapping[str, int], rows_per_file: int
@@ -125,10 +139,9 @@ class DuckDBEngine:
             f" ({_parquet(contract, field_ids)}, ROW_GROUP_SIZE {_ROW_GROUP}, ROW_GROUPS_PER_FILE {groups})",
             f"writing {contract.name}",
         )
-        paths = []
-        for number, path in enumerate(sorted(folder.rglob("*.parquet"))):
-            paths.append(f"{prefix}-{number}.parquet")
-            path.rename(paths[-1])
+        written = sorted(folder.rglob("*.parquet"))
+        paths = [f"{prefix}-{number}.parquet" for number in range(len(written))]
+        self._objects.put_all(written, paths)
         shutil.rmtree(folder, ignore_errors=True)
         return paths
 
@@ -139,14 +152,17 @@ class DuckDBEngine:
         paths = []
         for number in range(files):
             part = f"hash({quoted(str(contract.clustered_by))}) % {files} = {number}" if files > 1 else "TRUE"
-            path = Path(f"{prefix}-{number}.parquet")
-            self.write(f"SELECT * FROM ({select}) WHERE {part} ORDER BY {order}", str(path), contract, field_ids)
-            self.use_files("written", [str(path)], contract)
+            path = f"{prefix}-{number}.parquet"
+            self.write(f"SELECT * FROM ({select}) WHERE {part} ORDER BY {order}", path, contract, field_ids)
+            self.use_files("written", [path], contract)
             if self.query("SELECT count(*) AS n FROM written")["n"][0].as_py():
-                paths.append(str(path))
+                paths.append(path)
             else:
-                path.unlink()
+                self.discard(path)
         return paths
+
+    def discard(self, path: str) -> None:
+        self._objects.delete(path)
 
     def digest(self, relation: str, contract: Contract) -> tuple[int, int]:
         columns = ", ".join(quoted(c.name) for c in contract.columns)

@@ -31,4 +31,4 @@ def start_reader(settings: Settings, scratch: Path) -> DuckDBEngine:
     """
     from stedi.engines.duckdb import DuckDBEngine
 
-    return DuckDBEngine(scratch, settings.memory_limit, settings.threads)
+    return DuckDBEngine(scratch, settings.memory_limit, settings.threads, settings.s3.options())

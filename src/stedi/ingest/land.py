@@ -92,7 +92,7 @@ class Lander:
         records = self._proven(batch, path)
         exact = [p for p in batch if p.file.path in records]
         if len(exact) < len(batch):
-            Path(path).unlink()
+            self._engine.discard(path)
             dirty = [p for p in batch if p not in exact]
             return (self._read_fast(exact) if exact else []) + dirty
         self.landed.landing.append(path)

@@ -185,7 +185,7 @@ def open_books(settings: Settings, emails: Collection[str]) -> Iterator[Books]:
         NotFoundError: nothing was published yet.
         PseudonymKeyError: the key is missing or another one.
     """
-    tables = Tables.open(settings.lakehouse)
+    tables = Tables.open(settings.home)
     try:
         with TemporaryDirectory(prefix="stedi-") as scratch:
             engine = start_reader(settings, Path(scratch))

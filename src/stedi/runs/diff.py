@@ -53,7 +53,7 @@ def diff_runs(settings: Settings, first: int, second: int, table: str | None = N
     Raises:
         NotFoundError: there is no such run or table, or the run can no longer be read.
     """
-    tables = Tables.open(settings.lakehouse)
+    tables = Tables.open(settings.home)
     try:
         runs = completed_runs(tables)
         before, after = readable_run(runs, first), readable_run(runs, second)

@@ -23,6 +23,8 @@ from typing import TYPE_CHECKING, Literal
 from stedi.config import FILE_NAME, Settings, load_settings
 from stedi.contracts import contracts
 from stedi.errors import DataError, LakehouseError, StediError
+from stedi.home import Home
+from stedi.places import about
 
 if TYPE_CHECKING:
     from stedi.catalog.state import Run
@@ -122,7 +124,7 @@ def _check_lakehouse(settings: Settings) -> Iterator[Check]:
     from stedi.catalog.tables import Tables
 
     try:
-        tables = Tables.open(settings.lakehouse)
+        tables = Tables.open(settings.home)
     except StediError as error:
         yield _problem("lakehouse", error)
         return
@@ -130,7 +132,7 @@ def _check_lakehouse(settings: Settings) -> Iterator[Check]:
         runs = completed_runs(tables)
         told = f"{settings.lakehouse}: {len(runs)} completed run{'' if len(runs) == 1 else 's'}"
         yield Check("lakehouse", "ok", told, None if runs else "`stedi run --landing DIR` makes the first run")
-        yield from _check_tables(tables, runs[-1]) if runs else ()
+        yield from _check_tables(settings, tables, runs[-1]) if runs else ()
     except StediError as error:
         yield _problem("lakehouse", error)
         return
@@ -140,18 +142,18 @@ def _check_lakehouse(settings: Settings) -> Iterator[Check]:
     yield from (_check_writer(settings.lakehouse), _check_writable(settings.lakehouse), _check_key(settings, runs))
 
 
-def _check_tables(tables: Tables, run: Run) -> Iterator[Check]:
+def _check_tables(settings: Settings, tables: Tables, run: Run) -> Iterator[Check]:
     """The published snapshot of every table: its metadata can be read, its files are there, and hold as many rows as were published."""
-    from stedi.engines.duckdb import DuckDBEngine
+    from stedi.engines.start import start_reader
 
-    engine = DuckDBEngine(Path(tempfile.gettempdir()))
+    engine = start_reader(settings, Path(tempfile.gettempdir()))
     planned: dict[str, list[str]] = {}
     rows = 0
     try:
         for name, snapshot in {**run.snapshots, "runs": tables.head("runs")}.items():
             try:
                 planned[name] = tables.files(name, snapshot)
-                rows += _count_rows(engine, name, planned[name], run)
+                rows += _count_rows(tables.home, engine, name, planned[name], run)
             except StediError as error:
                 yield _problem(f"table {name}", error)
     finally:
@@ -159,17 +161,17 @@ def _check_tables(tables: Tables, run: Run) -> Iterator[Check]:
     if len(planned) == len(run.snapshots) + 1:
         files = sum(len(paths) for paths in planned.values())
         yield Check("tables", "ok", f"run {run.run}: {len(planned)} tables, {files} data files, {rows:,} rows")
-    yield from (_check_listing(tables.folder, planned), _check_heads(tables, run))
+    yield from (_check_listing(tables.home, planned), _check_heads(tables, run))
 
 
-def _count_rows(engine: Engine, name: str, paths: list[str], run: Run) -> int:
+def _count_rows(home: Home, engine: Engine, name: str, paths: list[str], run: Run) -> int:
     """Rows of a table, from its files' footers.
 
     Raises:
         LakehouseError: a file is missing or damaged, or there are more or fewer rows than the run published.
     """
     for path in paths:
-        if not Path(path.removeprefix("file://")).is_file():
+        if about(home.located(path.removeprefix("file://"))) is None:
             raise LakehouseError("a data file is missing", where=path, hint="restore it from a backup")
     try:
         engine.use_files("examined", paths, contracts(run.policy)[name])
@@ -184,17 +186,17 @@ def _count_rows(engine: Engine, name: str, paths: list[str], run: Run) -> int:
     return rows
 
 
-def _check_listing(folder: Path, planned: dict[str, list[str]]) -> Check:
+def _check_listing(home: Home, planned: dict[str, list[str]]) -> Check:
     """What readers are told to read (`published/`) is what the catalog says."""
     from stedi.catalog.published import read_published
 
-    state = read_published(folder)
+    state = read_published(home)
     if state is None:
         return Check(
             "listing", "warning", "readers ask the catalog, which is slower", "the next run of new files mends it"
         )
     if any(sorted(state.files.get(name, [])) != paths for name, paths in planned.items()):
-        hint = f"remove {folder / 'published'}: readers then ask the catalog"
+        hint = f"remove {home.folder / 'published'}: readers then ask the catalog"
         return Check("listing", "problem", "readers are told to read other files than the catalog names", hint)
     return Check("listing", "ok", "readers read what the catalog names")
 

@@ -74,7 +74,7 @@ def forget_subjects(
         ErasureError: somebody is under a legal hold; or the books and the files do not agree; or somebody is not gone.
         StediError: as a run.
     """
-    with written_to(settings.lakehouse) as tables:
+    with written_to(settings.home) as tables:
         waiting = Journal(settings.lakehouse)
         if waiting.open and landing and waiting.landing != landing.absolute():
             _Forgetting(tables, settings, None, [], progress).run()
@@ -94,7 +94,7 @@ def finish_erasure(settings: Settings, progress: Progress, wait_s: float = 0) ->
     def waiting(seconds: float) -> None:
         progress("waiting for another run", int(seconds), int(wait_s))
 
-    with written_to(settings.lakehouse, wait_s, waiting) as tables:
+    with written_to(settings.home, wait_s, waiting) as tables:
         waits = Journal(settings.lakehouse).open  # else whoever was at work completed it
         if waits:
             _Forgetting(tables, settings, None, [], progress).run()
@@ -161,7 +161,7 @@ class _Forgetting:
 
     def _engine(self, token: str) -> Engine:
         """An engine that spills where the next run cleans up, should this one be killed."""
-        return start_reader(self._settings, self._tables.folder / "staging" / token)
+        return start_reader(self._settings, self._tables.home.scratch(token))
 
     def _half_done(self, runs: Sequence[Run]) -> set[str]:
         """The people of an erasure that was killed, as far as the landing tables still know them."""

@@ -16,7 +16,6 @@ from collections.abc import Mapping, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 from stedi import clock
 from stedi.catalog.garbage import Collector, Garbage
@@ -28,6 +27,7 @@ from stedi.config import MaintenanceSettings, Settings
 from stedi.contracts import contracts
 from stedi.engines.start import start_engine
 from stedi.errors import NotFoundError, StediError
+from stedi.places import about
 from stedi.runs.merge import PILE, Merge, merge, plan_light_merges, plan_merges
 from stedi.runs.stage import Progress
 
@@ -76,9 +76,9 @@ def maintain(settings: Settings, progress: Progress, *, dry_run: bool = False) -
         NotFoundError: nothing was published yet.
     """
     if dry_run:
-        with closing(Tables.open(settings.lakehouse)) as tables:
+        with closing(Tables.open(settings.home)) as tables:
             return _foretell(tables, _published(tables), settings.maintenance)
-    with written_to(settings.lakehouse) as tables:
+    with written_to(settings.home) as tables:
         runs = _published(tables)
         merges = plan_merges(tables, runs[-1], settings.maintenance.target_file_mb << 20)
         return _apply(tables, settings, runs, merges, progress)
@@ -149,12 +149,13 @@ def _merge(
     """Merge the small files of every table. Returns what became of them, and the snapshots of those tables."""
     by_table = _by_table(merges)
     merged, commits = {}, {}
-    scratch = tables.folder / "staging" / token
+    scratch = tables.home.scratch(token)
     with closing(start_engine(settings, scratch)) as engine:
         for number, (name, group) in enumerate(by_table.items()):
             progress("merging", number, len(by_table))
             commits[name] = merge(tables, engine, contracts(run.policy)[name], group, token)
-            sizes = [Path(path).stat().st_size for path in commits[name].add]
+            written = [about(tables.home.located(path)) for path in commits[name].add]
+            sizes = [file.size for file in written if file]
             merged[name] = Merged(_sizes(group), Amount(len(sizes), sum(sizes)))
     snapshots = {}
     for number, (name, commit) in enumerate(commits.items()):

@@ -33,7 +33,7 @@ def unpin_run(settings: Settings, number: int) -> Run:
 
 
 def _set(settings: Settings, number: int, pinned: str | None) -> Run:
-    with written_to(settings.lakehouse) as tables:
+    with written_to(settings.home) as tables:
         runs = completed_runs(tables)
         run = replace(readable_run(runs, number), pinned=pinned)
         changed = [run if one.run == number else one for one in runs]

@@ -12,23 +12,24 @@ from stedi.catalog.published import Published, read_published
 from stedi.catalog.state import Run, readable_run
 from stedi.config import Settings
 from stedi.contracts import contracts
+from stedi.home import Home
 
 if TYPE_CHECKING:
     from stedi.engines.duckdb import DuckDBEngine
 
 
-def published(folder: Path) -> Published:
+def published(where: Home | Path) -> Published:
     """The published state; the catalog is loaded only where it alone knows.
 
     Raises:
         LakehouseError: there is no lakehouse, it is damaged or was moved, or a newer version wrote it.
     """
-    if state := read_published(folder):
+    if state := read_published(where):
         return state
     from stedi.catalog.runs import published_state
     from stedi.catalog.tables import Tables
 
-    tables = Tables.open(folder)
+    tables = Tables.open(where)
     try:
         return published_state(tables)
     finally:
@@ -46,9 +47,9 @@ def open_engine(
     """
     from stedi.engines.start import start_reader
 
-    state = published(settings.lakehouse)
+    state = published(settings.home)
     run = readable_run(state.runs, as_of)
-    files = state.files if run is state.runs[-1] else _planned_files(settings.lakehouse, run, names)
+    files = state.files if run is state.runs[-1] else _planned_files(settings.home, run, names)
     with tempfile.TemporaryDirectory(prefix="stedi-") as scratch:
         engine = start_reader(settings, Path(scratch))
         try:
@@ -59,11 +60,11 @@ def open_engine(
             engine.close()
 
 
-def _planned_files(folder: Path, run: Run, names: Collection[str]) -> dict[str, list[str]]:
+def _planned_files(home: Home, run: Run, names: Collection[str]) -> dict[str, list[str]]:
     """Data files of an earlier run, as the catalog plans them. The runs themselves are those known today."""
     from stedi.catalog.tables import Tables
 
-    tables = Tables.open(folder)
+    tables = Tables.open(home)
     try:
         snapshots = {**run.snapshots, "runs": tables.head("runs")}
         return {name: tables.files(name, snapshots.get(name)) for name in names}

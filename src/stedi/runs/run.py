@@ -64,7 +64,7 @@ def plan_run(settings: Settings, landing: Path, *, full: bool = False) -> Plan:
     found = discover(landing)
     if not (settings.lakehouse / "catalog.db").is_file():
         return make_plan(found, {}, None, Before(settings.policy, ""), full=full)
-    tables = Tables.open(settings.lakehouse)
+    tables = Tables.open(settings.home)
     try:
         runs = completed_runs(tables)
         last = runs[-1] if runs else None
@@ -106,7 +106,7 @@ def execute_run(
     with catalog_explained(settings.lakehouse), writer_lease(settings.lakehouse, wait_s, waiting):
         if wait_s:  # files may have come, and gone, since
             found = discover(landing)
-        tables = Tables.create(settings.lakehouse)
+        tables = Tables.create(settings.home)
         try:
             runs = completed_runs(tables)
             recover(tables, runs)
@@ -141,7 +141,7 @@ def rehearse_run(
     """
     found = discover(landing)
     with catalog_explained(settings.lakehouse), writer_lease(settings.lakehouse):
-        tables = Tables.open(settings.lakehouse)
+        tables = Tables.open(settings.home)
         try:
             runs = completed_runs(tables)
             recover(tables, runs)
@@ -182,7 +182,7 @@ class Execution:
         """Steps 3 and 4; the engine knows the staged tables until the block ends."""
         for contract in self._contracts.values():
             self._tables.ensure(contract)
-        engine = start_engine(self._settings, self._tables.folder / "staging" / self._token)
+        engine = start_engine(self._settings, self._tables.home.scratch(self._token))
         try:
             stage = Stage(self._tables, engine, self._settings, self._token, self._started_at, self._last)
             withheld = self._stage(stage, plan, known, key, progress)

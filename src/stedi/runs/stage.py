@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
-from pathlib import Path
 
 from stedi import clock
 from stedi.catalog.state import Run
@@ -77,7 +76,7 @@ class Stage:
         self.token = token
         self.started_at = started_at
         self.contracts = contracts(settings.policy)
-        self.scratch = tables.folder / "staging" / token
+        self.scratch = tables.home.scratch(token)
         self.staged = Staged()
         self.steps: list[dict[str, object]] = []
         self.rewritten = False
@@ -182,7 +181,7 @@ class Stage:
         self.engine.use_files("written", [path], contract)
         if self.count("written"):
             return [path]
-        Path(path).unlink()
+        self.engine.discard(path)
         return []
 
     def check(self, name: str, rows: str) -> None:
