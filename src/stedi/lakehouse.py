@@ -12,6 +12,7 @@ from stedi.catalog.state import Run, readable_run
 from stedi.config import Settings, load_settings, override_maintenance, with_policy
 from stedi.contracts import FEEDS, Contract, Policy, contracts
 from stedi.errors import ConfigError, NotFoundError
+from stedi.places import is_remote, place
 from stedi.results import Rows, RunResult, TableInfo
 
 if TYPE_CHECKING:
@@ -263,8 +264,8 @@ class Lakehouse:
         chosen = landing or self._settings.landing
         if chosen is None:
             raise ConfigError("no landing folder was given", hint="pass --landing DIR, or set `landing` in stedi.toml")
-        folder = Path(chosen)
-        for feed in FEEDS:
+        folder = place(chosen, self._settings.s3.options())
+        for feed in FEEDS if not is_remote(folder) else ():
             if self.folder.resolve().is_relative_to((folder / feed).resolve()):
                 raise ConfigError(
                     "the lakehouse would lie in the folder of a feed, and its own files would be read as records",

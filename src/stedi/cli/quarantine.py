@@ -13,6 +13,7 @@ import typer
 from stedi.cli.options import AsJson, AsOf, LakehouseDir, examples, opened
 from stedi.cli.output import Grid, count, counted, emit, note
 from stedi.errors import NotFoundError
+from stedi.places import is_uri
 
 if TYPE_CHECKING:
     from stedi.lakehouse import Lakehouse
@@ -147,7 +148,7 @@ def _where(file: str | None, line: int | None) -> str:
 
 
 def _matches(column: str, file: str) -> str:
-    absolute = _literal(str(Path(file).absolute()))
+    absolute = _literal(file if is_uri(file) else str(Path(file).absolute()))
     return f"({column} = {absolute} OR ends_with({column}, {_literal('/' + file.lstrip('./'))}))"
 
 

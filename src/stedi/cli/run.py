@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
@@ -40,10 +39,11 @@ FIELDS = {
 }
 
 Landing = Annotated[
-    Path | None,
+    str | None,
     typer.Option(
         metavar="DIR",
-        help="Folder that holds the feeds' folders customer/, accelerometer/ and step_trainer/; by default `landing` in stedi.toml.",
+        help="Folder, or s3://bucket/prefix, that holds the feeds' folders customer/, accelerometer/ and step_trainer/;"
+        " by default `landing` in stedi.toml.",
     ),
 ]
 PolicyOption = Annotated[
@@ -127,7 +127,7 @@ def _facts(lake: Lakehouse, policy: str, plan: dict[str, Any]) -> dict[str, Any]
 
 
 def _print_plan(
-    lake: Lakehouse, landing: Path | None, policy: Literal["strict", "seed"] | None, *, full: bool, as_json: bool
+    lake: Lakehouse, landing: str | None, policy: Literal["strict", "seed"] | None, *, full: bool, as_json: bool
 ) -> None:
     plan = lake.plan(landing, policy=policy, full=full)
     told = plan.as_dict()

@@ -78,10 +78,8 @@ Email = Annotated[
     str, typer.Argument(metavar="EMAIL", help="The person; `-` asks for it, or reads a line of standard input.")
 ]
 LandingDir = Annotated[
-    Path | None,
-    typer.Option(
-        "--landing", metavar="DIR", help="The landing folder; by default that of stedi.toml, else of the last run."
-    ),
+    str | None,
+    typer.Option(metavar="DIR", help="The landing area; by default that of stedi.toml, else of the last run."),
 ]
 
 

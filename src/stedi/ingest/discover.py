@@ -1,4 +1,4 @@
-"""Find the landing files of each feed (SPEC 1): one folder per feed, files nested at any depth."""
+"""Find the landing files of each feed (SPEC 1): one folder, or prefix of a bucket, per feed; files nested at any depth."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ from typing import Literal
 
 from stedi.contracts import FEEDS
 from stedi.errors import LandingError
+from stedi.objects import S3Object
+from stedi.places import Place, is_remote
 
 ENDINGS = (".json", ".jsonl", ".ndjson")
 PACKED = ("", ".gz", ".zst")
@@ -19,12 +21,33 @@ _PACKINGS: dict[str, Literal["gzip", "zstd"]] = {".gz": "gzip", ".zst": "zstd"}
 
 @dataclass(frozen=True)
 class LandingFile:
-    """A file as it lies in the landing area. `path` is absolute; `modified_ns` counts from the epoch."""
+    """A file as it lies in the landing area, or an object of it on S3 (`ingest.objects`).
+
+    Attributes:
+        feed: whose folder it lies in.
+        path: absolute; of an object its address, `s3://bucket/key`.
+        size: in bytes, as it lies there.
+        modified_ns: since the epoch; of an object it differs, too, where the content does.
+        object: the object, or the version of it; None for a file of this machine.
+        copy: where an object was fetched to, in the run's scratch folder.
+    """
 
     feed: str
     path: str
     size: int
     modified_ns: int
+    object: S3Object | None = None
+    copy: str | None = None
+
+    @property
+    def readable(self) -> str:
+        """The file of this machine that holds its bytes."""
+        return self.copy or self.path
+
+    @property
+    def name(self) -> str:
+        """What it is called where versions are told apart."""
+        return self.object.name if self.object else self.path
 
     @property
     def packing(self) -> Literal["gzip", "zstd"] | None:
@@ -40,19 +63,19 @@ class LandingArea:
     others: int
 
 
-def discover(landing: Path) -> LandingArea:
+def discover(landing: Place, *, may_be_empty: bool = False) -> LandingArea:
     """Find all landing files. Files and folders that begin with a dot or an underscore are not looked at; links are followed.
 
     Raises:
-        LandingError: the folder is missing, or holds no file of any feed, or something in it cannot be read.
+        LandingError: the folder is missing, or something in it cannot be read; or it holds no file of any feed, and must not be empty.
     """
-    if not landing.is_dir():
-        raise LandingError(
-            "the landing folder does not exist", where=str(landing), hint="check the path given to --landing"
-        )
-    paths = [(feed, path) for feed in FEEDS for path in _paths(landing / feed)]
-    files = tuple(landing_file(feed, path) for feed, path in paths if _is_data(path.name.lower()))
-    if not files:
+    if is_remote(landing):
+        from stedi.ingest.objects import discover_objects
+
+        files, others = discover_objects(landing)
+    else:
+        files, others = _discover_files(landing)
+    if not files and not may_be_empty:
         feeds = ", ".join(f"{feed}/" for feed in FEEDS)
         endings = ", ".join(ENDINGS)
         raise LandingError(
@@ -60,7 +83,17 @@ def discover(landing: Path) -> LandingArea:
             where=str(landing),
             hint="point --landing at the folder that holds the folders of the feeds",
         )
-    return LandingArea(files, len(paths) - len(files))
+    return LandingArea(files, others)
+
+
+def _discover_files(landing: Path) -> tuple[tuple[LandingFile, ...], int]:
+    if not landing.is_dir():
+        raise LandingError(
+            "the landing folder does not exist", where=str(landing), hint="check the path given to --landing"
+        )
+    paths = [(feed, path) for feed in FEEDS for path in _paths(landing / feed)]
+    files = tuple(landing_file(feed, path) for feed, path in paths if is_data(path.name))
+    return files, len(paths) - len(files)
 
 
 def missing_feeds(files: Sequence[LandingFile]) -> list[str]:
@@ -107,8 +140,9 @@ def _unreadable_file(path: Path | str, reason: str | None) -> LandingError:
     )
 
 
-def _is_data(name: str) -> bool:
-    return name.endswith(tuple(ending + packed for ending in ENDINGS for packed in PACKED))
+def is_data(name: str) -> bool:
+    """Whether a file of this name is a landing file, by its ending."""
+    return name.lower().endswith(tuple(ending + packed for ending in ENDINGS for packed in PACKED))
 
 
 def _unreadable(error: OSError) -> None:

@@ -162,7 +162,7 @@ class Lander:
 
 def _require_present(profiles: Sequence[Profile]) -> None:
     for profile in profiles:
-        if not Path(profile.file.path).is_file():
+        if not Path(profile.file.readable).is_file():
             raise LandingError(
                 "a landing file vanished while it was read",
                 where=profile.file.path,
@@ -172,7 +172,7 @@ def _require_present(profiles: Sequence[Profile]) -> None:
 
 def _suits_fast_read(profile: Profile) -> bool:
     """Whether a fast read may succeed: a name with a wildcard would be taken for a pattern."""
-    return profile.plain and not set("*?[") & set(profile.file.path)
+    return profile.plain and not set("*?[") & set(profile.file.readable)
 
 
 def _batches(profiles: Sequence[Profile]) -> Iterator[list[Profile]]:

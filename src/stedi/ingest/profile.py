@@ -6,6 +6,7 @@ import hashlib
 import io
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import BinaryIO
 
@@ -15,6 +16,7 @@ import stringzilla
 
 from stedi.errors import LandingError
 from stedi.ingest.discover import LandingFile
+from stedi.objects import opened_object
 
 CHUNK = 1 << 20
 _QUOTE, _NEWLINE = 34, 10
@@ -81,7 +83,7 @@ def chunks(file: LandingFile, digest: hashlib._Hash | None = None) -> Iterator[b
         LandingError: the file cannot be read, or is not what its ending says.
     """
     try:
-        with open(file.path, "rb", buffering=0) as raw:  # noqa: PTH123 - the path is a string everywhere else
+        with opened(file) as raw:
             content = pa.CompressedInputStream(_Digesting(raw, digest), file.packing) if file.packing else raw
             while chunk := content.read(CHUNK):
                 if digest is not None and not file.packing:
@@ -94,6 +96,17 @@ def chunks(file: LandingFile, digest: hashlib._Hash | None = None) -> Iterator[b
             where=file.path,
             hint="deliver it again, or move it out of the landing folder; nothing was changed",
         ) from None
+
+
+@contextmanager
+def opened(file: LandingFile) -> Iterator[BinaryIO]:
+    """The bytes of a file as they lie there, to be read from the beginning. Of an object that was not fetched they leave no copy behind."""
+    if file.object is not None and file.copy is None:
+        with opened_object(file.object, LandingError) as content:
+            yield content
+    else:
+        with open(file.readable, "rb", buffering=0) as raw:  # noqa: PTH123 - the path is a string everywhere else
+            yield raw
 
 
 class _Digesting(io.RawIOBase):

@@ -7,12 +7,14 @@ that `_source_line` names. A file is replaced in one step; a link is followed, a
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO, cast
 
 import numpy as np
 import pyarrow as pa
@@ -73,14 +75,19 @@ def prepare(made: Cut, token: str) -> Path:
     path = target.with_name(f"{TEMPORARY}{token}-{target.name}")
     with path.open("wb") as raw:
         path.chmod(target.stat().st_mode & 0o7777)
-        if made.file.packing:
-            with pa.CompressedOutputStream(pa.PythonFile(raw, "w"), made.file.packing) as packed:
-                for part in made.parts:
-                    packed.write(part)
-        else:
-            raw.writelines(made.parts)
+        write(made, raw)
     sync(path)
     return path
+
+
+def write(made: Cut, to: BinaryIO) -> None:
+    """Write the new content, packed as it was."""
+    if made.file.packing:
+        with pa.CompressedOutputStream(pa.PythonFile(cast(io.IOBase, to), "w"), made.file.packing) as packed:
+            for part in made.parts:
+                packed.write(part)
+    else:
+        to.writelines(made.parts)
 
 
 def put(prepared: Path, file: str) -> None:

@@ -34,14 +34,15 @@ def fast_select(profiles: Sequence[Profile], contract: Contract, ingested_at: st
 
 
 def _file_select(profile: Profile, contract: Contract, ingested_at: str) -> str:
-    path = literal(profile.file.path)
+    path, readable = literal(profile.file.path), literal(profile.file.readable)
+    packing = profile.file.packing or "uncompressed"
     types = ", ".join(f"{quoted(c.name)}: '{TYPES[c.type]}'" for c in contract.source_columns)
     values = ", ".join(f"{value(c, quoted(c.name))} AS {quoted(c.name)}" for c in contract.source_columns)
     shape = "array" if profile.array else "newline_delimited"
     return (
         f'SELECT *{customer(contract)}, {path} AS "_source_file", TIMESTAMPTZ \'{ingested_at}\' AS "_ingested_at" FROM ('
         f'SELECT {values}, row_number() OVER () AS "_source_line"'
-        f" FROM read_json([{path}], format = '{shape}', columns = {{{types}}}, compression = '{profile.file.packing or 'uncompressed'}',"
+        f" FROM read_json([{readable}], format = '{shape}', columns = {{{types}}}, compression = '{packing}',"
         " hive_partitioning = false))"
     )
 

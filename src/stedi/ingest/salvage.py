@@ -53,7 +53,7 @@ def salvage(engine: Engine, profile: Profile, contract: Contract) -> None:
 def _cut_array(engine: Engine, file: LandingFile, contract: Contract) -> bool:
     """Make the elements of a file that is one JSON array the pieces, numbered by position; False where it is none."""
     packing = file.packing or "uncompressed"
-    elements = f"read_json_objects([{literal(file.path)}], format = 'array', compression = '{packing}', hive_partitioning = false)"
+    elements = f"read_json_objects([{literal(file.readable)}], format = 'array', compression = '{packing}', hive_partitioning = false)"
     try:
         engine.keep(
             "pieces",

@@ -7,7 +7,8 @@ file brought before, and `changed_NAME`, both.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping, Sequence
+from contextlib import closing
 from dataclasses import replace
 
 from stedi.catalog.state import Run
@@ -16,6 +17,7 @@ from stedi.contracts import FEEDS
 from stedi.engines.sql import listed
 from stedi.ingest.discover import LandingFile
 from stedi.ingest.land import Lander
+from stedi.ingest.objects import fetched
 from stedi.ingest.profile import Profile, profiles
 from stedi.privacy.register import Register
 from stedi.runs.plan import KnownFile, Plan
@@ -28,24 +30,12 @@ LANDING = (*FEEDS.values(), "quarantine")
 
 def land(stage: Stage, plan: Plan, known: Mapping[str, KnownFile], progress: Progress) -> None:
     """Read the files of the plan. A touched file whose content did not change is only noted with its new time."""
-    files = [*plan.new, *plan.touched]
-    total, done = sum(file.size for file in files), 0
-    added: dict[str, list[str]] = {}
-
-    def on_file(profile: Profile) -> None:
-        nonlocal done
-        done += profile.file.size
-        progress("reading", done, total)
-
-    fresh_files = _fresh(stage, files, known, progress)
-    progress("reading", 0, total)
-    for feed, table in FEEDS.items():
-        fresh = [profile for profile in fresh_files if profile.file.feed == feed]
-        if fresh:
-            landed = _lander(stage, feed, on_file).land(fresh)
-            added.setdefault(table, []).extend(landed.landing)
-            added.setdefault("quarantine", []).extend(landed.quarantine)
-            stage.staged.files += [_known(p, landed.counts[p.file.path]) for p in fresh]
+    reading = _Reading(stage, [*plan.new, *plan.touched], known, progress)
+    with closing(fetched(reading.files, stage.scratch / "objects")) as waves:
+        for wave in waves:
+            reading.read(wave)
+    added, fresh_files = reading.added(), reading.fresh
+    stage.staged.files += [_known(p, reading.landers[p.file.feed].landed.counts[p.file.path]) for p in fresh_files]
     register = Register.load(stage.settings.key_file)
     if not register.empty:
         added, suppressed = suppress(stage, added, register)
@@ -76,31 +66,71 @@ def known_files(tables: Tables, run: Run | None) -> dict[str, KnownFile]:
     }
 
 
-def _fresh(stage: Stage, files: list[LandingFile], known: Mapping[str, KnownFile], progress: Progress) -> list[Profile]:
-    """Profile files; those whose content is new are to be read."""
-    fresh = []
-    for number, profile in enumerate(profiles(files)):
-        progress("checking", number, len(files))
-        before = known.get(profile.file.path)
-        if before is not None and before.sha256 == profile.sha256:
-            stage.staged.noted.append(_known(profile, (before.landed, before.quarantined)))
-        else:
-            fresh.append(profile)
-    return fresh
+class _Reading:
+    """Landing files on their way into staged files, wave by wave.
 
+    Attributes:
+        files: all that are to be looked at.
+        fresh: those of them, so far, whose content is new, and which were read.
+        landers: by feed.
+    """
 
-def _lander(stage: Stage, feed: str, on_file: Callable[[Profile], None]) -> Lander:
-    pair = (stage.contracts[FEEDS[feed]], stage.contracts["quarantine"])
-    return Lander(
-        stage.engine,
-        feed,
-        pair,
-        {contract.name: stage.tables.field_ids(contract) for contract in pair},
-        {contract.name: str(stage.tables.data_folder(contract.name) / stage.token) for contract in pair},
-        stage.scratch,
-        stage.started_at.isoformat(),
-        on_file,
-    )
+    def __init__(
+        self, stage: Stage, files: Sequence[LandingFile], known: Mapping[str, KnownFile], progress: Progress
+    ) -> None:
+        self._stage, self._known, self._progress = stage, known, progress
+        self.files = sorted(files, key=lambda file: list(FEEDS).index(file.feed))
+        self.fresh: list[Profile] = []
+        self.landers: dict[str, Lander] = {}
+        self._total, self._done, self._checked = sum(file.size for file in files), 0, 0
+
+    def read(self, wave: list[LandingFile]) -> None:
+        """Read files of this machine, or that were fetched to it."""
+        fresh_files = self._look(wave)
+        self._progress("reading", self._done, self._total)
+        for feed in FEEDS:
+            if fresh := [profile for profile in fresh_files if profile.file.feed == feed]:
+                if feed not in self.landers:
+                    self.landers[feed] = self._lander(feed)
+                self.landers[feed].land(fresh)
+        self.fresh += fresh_files
+
+    def added(self) -> dict[str, list[str]]:
+        """The staged files, by table."""
+        added = {FEEDS[feed]: lander.landed.landing for feed, lander in self.landers.items()}
+        return added | {"quarantine": [path for lander in self.landers.values() for path in lander.landed.quarantine]}
+
+    def _look(self, wave: list[LandingFile]) -> list[Profile]:
+        """Profile files; those whose content is new are to be read."""
+        fresh = []
+        for profile in profiles(wave):
+            self._progress("checking", self._checked, len(self.files))
+            self._checked += 1
+            before = self._known.get(profile.file.path)
+            if before is not None and before.sha256 == profile.sha256:
+                self._stage.staged.noted.append(_known(profile, (before.landed, before.quarantined)))
+                self._done += profile.file.size
+            else:
+                fresh.append(profile)
+        return fresh
+
+    def _on_file(self, profile: Profile) -> None:
+        self._done += profile.file.size
+        self._progress("reading", self._done, self._total)
+
+    def _lander(self, feed: str) -> Lander:
+        stage = self._stage
+        pair = (stage.contracts[FEEDS[feed]], stage.contracts["quarantine"])
+        return Lander(
+            stage.engine,
+            feed,
+            pair,
+            {contract.name: stage.tables.field_ids(contract) for contract in pair},
+            {contract.name: str(stage.tables.data_folder(contract.name) / stage.token) for contract in pair},
+            stage.scratch,
+            stage.started_at.isoformat(),
+            self._on_file,
+        )
 
 
 def _change(stage: Stage, table: str, added: list[str], gone: str | None) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from stedi.catalog.lease import writer_lease
 from stedi.config import Settings
 from stedi.errors import ConfigError
+from stedi.places import place
 from stedi.privacy.register import Register
 from stedi.privacy.subjects import Subjects as People
 from stedi.privacy.subjects import customer
@@ -124,4 +125,4 @@ class Subjects:
 
     def _area(self, landing: str | Path | None) -> Path | None:
         chosen = landing or self._settings.landing
-        return Path(chosen) if chosen else None
+        return place(chosen, self._settings.s3.options()) if chosen else None

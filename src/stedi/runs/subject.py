@@ -13,6 +13,7 @@ from stedi.contracts import contracts
 from stedi.errors import ConfigError
 from stedi.ingest.discover import LandingFile
 from stedi.ingest.raw import cut
+from stedi.places import place
 from stedi.privacy import find
 from stedi.privacy.subjects import Subjects
 from stedi.runs.books import Books, open_books
@@ -73,7 +74,7 @@ def find_subjects(
         StediError: as `open_books`.
     """
     with open_books(settings, emails) as books:
-        area = landing or Path(books.run.report["landing"])
+        area = landing or place(books.run.report["landing"], settings.s3.options())
         progress("searching the tables", 0, 1)
         rows, earlier, holding = books.rows(), books.earlier(), books.holding()
         return Findings(
@@ -129,7 +130,7 @@ def export_subject(
                     f"## {name}\n\n`{name}.json`, `{name}.parquet`: {rows.num_rows} rows. {contract.purpose}\n\n"
                     + "".join(f"- `{c.name}`: {c.description}\n" for c in contract.columns)
                 )
-        area = landing or Path(books.run.report["landing"])
+        area = landing or place(books.run.report["landing"], settings.s3.options())
         raw = [(path, record) for path, found in _records(area, books, progress) for record in found]
         if raw:
             lines = [json.dumps({"file": path, "record": text}, ensure_ascii=False) for path, text in raw]
