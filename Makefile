@@ -1,5 +1,5 @@
 # `make demo` and `make test` work on a fresh machine with Python 3.11 or newer; everything else is for those who change the code.
-.PHONY: demo test test-aws lint docs bench bench-compare contracts clean setup
+.PHONY: demo test test-aws test-deploy lint docs bench bench-compare contracts clean setup
 .SHELLFLAGS := -euo pipefail -c
 SHELL := bash
 
@@ -16,7 +16,7 @@ demo: setup ## Simulated feeds in, a training table out, start to finish
 	@$(RUN) bash tools/demo.sh
 
 test: setup lint contracts ## Everything that must hold
-	@$(RUN) pytest -n auto --dist worksteal --cov --cov-report=term --durations=20 $(LONG:%=--ignore=%) --ignore=tests/aws
+	@$(RUN) pytest -n auto --dist worksteal --cov --cov-report=term --durations=20 $(LONG:%=--ignore=%) --ignore=tests/aws --ignore=tests/deploy
 	@echo "--- long searches: random histories, kills, faults"
 	@$(RUN) pytest -n auto --dist worksteal --durations=30 $(LONG)
 	@echo "--- the same promises on DuckDB 1.5, and its Iceberg extension reading our tables"
@@ -24,6 +24,9 @@ test: setup lint contracts ## Everything that must hold
 
 test-aws: setup ## What must hold on S3 and Glue: a real S3 server and moto's Glue API, started by the tests
 	@UV_PROJECT_ENVIRONMENT=.venv-aws $(RUN) --group aws pytest -n auto --dist worksteal --durations=20 tests/aws
+
+test-deploy: setup ## The deployment to AWS: synthesized, linted, deployed into moto; Node comes from PyPI
+	@UV_PROJECT_ENVIRONMENT=.venv-deploy $(RUN) --group deploy pytest -n auto --dist loadfile --durations=10 tests/deploy
 
 lint: setup ## Style, types, layers
 	@$(RUN) ruff format --check .
@@ -44,7 +47,7 @@ bench-compare: setup ## `stedi run` beside what one would run instead; needs Jav
 	@UV_PROJECT_ENVIRONMENT=.venv-bench-compare $(RUN) --no-default-groups --group duckdb2 --group bench python -m bench.compare --sizes stedi-2023,10000
 
 clean:
-	rm -rf .venv .venv-aws .venv-duckdb1 .venv-contracts .venv-bench .venv-bench-compare .uv demo bench/out .coverage* .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-aws .venv-deploy .venv-duckdb1 .venv-contracts .venv-bench .venv-bench-compare .uv demo bench/out .coverage* .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 setup: $(UV)
 
