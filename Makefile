@@ -24,6 +24,8 @@ test: setup lint contracts ## Everything that must hold
 
 test-aws: setup ## What must hold on S3 and Glue: a real S3 server and moto's Glue API, started by the tests
 	@UV_PROJECT_ENVIRONMENT=.venv-aws $(RUN) --group aws pytest -n auto --dist worksteal --durations=20 tests/aws
+	@echo "--- the same tables on DuckDB 1.5, whose own extension reads S3"
+	@UV_PROJECT_ENVIRONMENT=.venv-aws1 $(RUN) --no-group duckdb2 --extra httpfs --group aws pytest -n auto --dist worksteal tests/aws/test_lakehouse.py -k "query or real_feeds"
 
 test-deploy: setup ## The deployment to AWS: synthesized, linted, deployed into moto; Node comes from PyPI
 	@UV_PROJECT_ENVIRONMENT=.venv-deploy $(RUN) --group deploy pytest -n auto --dist loadfile --durations=10 tests/deploy
@@ -47,7 +49,7 @@ bench-compare: setup ## `stedi run` beside what one would run instead; needs Jav
 	@UV_PROJECT_ENVIRONMENT=.venv-bench-compare $(RUN) --no-default-groups --group duckdb2 --group bench python -m bench.compare --sizes stedi-2023,10000
 
 clean:
-	rm -rf .venv .venv-aws .venv-deploy .venv-duckdb1 .venv-contracts .venv-bench .venv-bench-compare .uv demo bench/out .coverage* .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-aws .venv-aws1 .venv-deploy .venv-duckdb1 .venv-contracts .venv-bench .venv-bench-compare .uv demo bench/out .coverage* .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 setup: $(UV)
 

@@ -23,6 +23,8 @@ from stedi.contracts import IdentityRule, Policy
 from stedi.errors import ConfigError
 from stedi.home import DATABASE, CatalogKind, Home
 from stedi.places import Place, is_remote, is_uri, place
+from stedi.secret import SCHEME as SECRET
+from stedi.secret import SecretKey
 
 FILE_NAME = "stedi.toml"
 
@@ -123,6 +125,18 @@ def _placed(value: Any, handler: ValidatorFunctionWrapHandler, info: ValidationI
 
 
 AnyPlace = Annotated[Place, WrapValidator(_placed)]
+
+
+def _secret_name(key: object) -> str | None:
+    return key.removeprefix(SECRET) if isinstance(key, str) else None
+
+
+def _keyed(value: Any, handler: ValidatorFunctionWrapHandler) -> Any:
+    """The name of a secret, or a file."""
+    return value if isinstance(value, str) and value.startswith(SECRET) else handler(value)
+
+
+NoOrAnyKey = Annotated[Path | None, WrapValidator(_keyed)]
 NoOrAnyPlace = Annotated[Place | None, WrapValidator(_placed)]
 
 
@@ -150,8 +164,15 @@ class Settings(BaseModel):
         None, description="Folder of the landing area, or s3://bucket/prefix, for `stedi run` without --landing."
     )
     policy: Policy = Field("strict", description="`strict` (default) or `seed`; see the concepts.")
-    pseudonym_key: Path | None = Field(
-        None, description="File of the pseudonym key, outside the lakehouse; by default beside it: `<lakehouse>.key`."
+    pseudonym_key: NoOrAnyKey = Field(
+        None,
+        description="File of the pseudonym key, outside the lakehouse; by default beside it: `<lakehouse>.key`."
+        " Or `secretsmanager:NAME`, a secret by its name or ARN.",
+    )
+    erasure_register: NoOrAnyPlace = Field(
+        None,
+        description="With a key in Secrets Manager: s3://bucket/prefix outside the lakehouse, for what lies beside a key file otherwise:"
+        " the list of erased people, certificates.",
     )
     memory_limit: str | None = Field(
         None,
@@ -177,6 +198,15 @@ class Settings(BaseModel):
             raise ValueError("with 'glue' the tables lie in the lakehouse: leave `warehouse` out")
         return self
 
+    @model_validator(mode="after")
+    def _secret_needs_a_register(self) -> Self:
+        secret = _secret_name(self.pseudonym_key) is not None
+        if secret != is_remote(self.erasure_register):
+            raise ValueError("a key in Secrets Manager and erasure_register = s3://… need each other")
+        if secret and f"{self.erasure_register}/".startswith((f"{self.lakehouse}/", f"{self.warehouse}/")):
+            raise ValueError("erasure_register lies inside the lakehouse: whoever copies that would get it, too")
+        return self
+
     @property
     def home(self) -> Home:
         """Where the lakehouse is at home."""
@@ -187,6 +217,9 @@ class Settings(BaseModel):
     @property
     def key_file(self) -> Path:
         """Where the pseudonym key is kept."""
+        secret = _secret_name(self.pseudonym_key)
+        if secret is not None and self.erasure_register is not None:
+            return SecretKey(secret, self.erasure_register / "pseudonyms")
         if is_remote(self.lakehouse):
             return self.pseudonym_key  # type: ignore[return-value] # it is required there
         folder = self.lakehouse.absolute()
@@ -254,7 +287,7 @@ def _read(file: Path) -> dict[str, Any]:
         raise ConfigError(
             f"the settings file is not valid TOML: {error}", where=str(file), hint="mend that line"
         ) from None
-    for name in ("lakehouse", "warehouse", "landing", "pseudonym_key"):
-        if isinstance(values.get(name), str) and not is_uri(values[name]):
+    for name in ("lakehouse", "warehouse", "landing", "pseudonym_key", "erasure_register"):
+        if isinstance(values.get(name), str) and not (is_uri(values[name]) or values[name].startswith(SECRET)):
             values[name] = file.parent / values[name]
     return values

@@ -13,6 +13,8 @@ from stedi.places import Place, is_remote, is_uri, options_of, place
 
 #: Folder of the tables in the warehouse, and their namespace in a catalog of the lakehouse's own.
 DATABASE = "stedi"
+#: Object that says that there is a lakehouse on S3, of which format, and in which database of Glue its tables are.
+MARKER = "lakehouse.json"
 CatalogKind = Literal["sqlite", "glue"]
 
 

@@ -265,7 +265,7 @@ class Lakehouse:
         if chosen is None:
             raise ConfigError("no landing folder was given", hint="pass --landing DIR, or set `landing` in stedi.toml")
         folder = place(chosen, self._settings.s3.options())
-        for feed in FEEDS if not is_remote(folder) else ():
+        for feed in FEEDS if is_remote(folder) == is_remote(self.folder) else ():
             if self.folder.resolve().is_relative_to((folder / feed).resolve()):
                 raise ConfigError(
                     "the lakehouse would lie in the folder of a feed, and its own files would be read as records",
@@ -296,7 +296,7 @@ def doctor(path: str | Path | None = None) -> list[Check]:
     """
     from stedi.runs.doctor import examine
 
-    return examine(Path(path) if path is not None else None)
+    return examine(path)
 
 
 def interrupt() -> None:

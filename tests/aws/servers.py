@@ -77,7 +77,8 @@ def _seaweedfs(folder: Path) -> Iterator[str]:
 @contextmanager
 def _moto(folder: Path) -> Iterator[str]:
     (port,) = _free_ports(1)
-    with _running([_BIN / "moto_server", "-H", "127.0.0.1", "-p", str(port)], folder / "moto.log", {}):
+    command = [sys.executable, "-m", "aws.strict_moto", "-H", "127.0.0.1", "-p", str(port)]
+    with _running(command, folder / "moto.log", {"PYTHONPATH": str(Path(__file__).parents[1])}):
         yield f"http://127.0.0.1:{port}"
 
 

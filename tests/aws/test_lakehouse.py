@@ -12,7 +12,7 @@ from aws.homes import digests, opened, settings_of
 import stedi
 from stedi.places import listing, place, read_whole, write_whole
 
-KINDS = ["warehouse"]
+KINDS = ["warehouse", "glue"]
 
 
 @pytest.fixture(params=KINDS)

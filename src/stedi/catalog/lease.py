@@ -1,4 +1,4 @@
-"""One writer at a time: an advisory lock on a file, which the kernel drops when its holder dies."""
+"""One writer at a time: an advisory lock on a file, which the kernel drops when its holder dies. On S3: `remote_lease`."""
 
 from __future__ import annotations
 
@@ -11,7 +11,9 @@ from pathlib import Path
 from typing import TextIO
 
 from stedi.catalog.durable import make_folder
+from stedi.catalog.remote_lease import is_remotely_held, remote_lease
 from stedi.errors import LockedError
+from stedi.places import is_remote
 
 #: `is_held` shares the lock for an instant: that is no reason to refuse a writer, however many look.
 _GRACE_S = 10
@@ -30,6 +32,10 @@ def writer_lease(folder: Path, wait_s: float = 0, waiting: Callable[[float], Non
     Raises:
         LockedError: another process holds it, still.
     """
+    if is_remote(folder):
+        with remote_lease(folder, wait_s, waiting):
+            yield
+        return
     make_folder(folder)
     with (folder / "writer.lock").open("a+") as lock:
         start = time.monotonic()
@@ -75,6 +81,8 @@ def _refusal(folder: Path, lock: TextIO) -> LockedError:
 
 def is_held(folder: Path) -> bool:
     """Whether some process holds the lease now. Takes nothing, and writes nothing."""
+    if is_remote(folder):
+        return is_remotely_held(folder)
     try:
         with (folder / "writer.lock").open() as lock:
             return _is_written(lock)

@@ -17,8 +17,8 @@ from pathlib import Path
 
 from stedi.catalog.state import FORMAT_VERSION, Run
 from stedi.errors import LakehouseError
-from stedi.home import DATABASE, Home, home_of
-from stedi.places import is_remote
+from stedi.home import DATABASE, MARKER, Home, home_of
+from stedi.places import Place, about, erase, is_remote, listing, read_whole, write_whole
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ def read_published(where: Home | Path) -> Published | None:
     """
     home = home_of(where)
     folder = home.folder
-    if not (folder / "catalog.db").is_file():
+    if not lakehouse_exists(home):
         raise LakehouseError(
             "there is no lakehouse here",
             where=str(folder),
@@ -48,10 +48,11 @@ def read_published(where: Home | Path) -> Published | None:
     except sqlite3.DatabaseError as error:
         raise damaged(folder, type(error).__name__) from None
     path = _path(folder, location) if location else None
-    if path is None or not path.is_file():
-        return None
     try:
-        found = json.loads(path.read_text("utf-8"))
+        content = read_whole(path) if path is not None else None
+        if content is None:
+            return None
+        found = json.loads(content.decode())
         return Published([_run(row) for row in found["runs"]], found["files"])
     except (
         OSError,
@@ -65,6 +66,9 @@ def read_published(where: Home | Path) -> Published | None:
 def write_published(folder: Path, location: str, state: Published) -> None:
     """Keep the published state ready for readers; `location` is the metadata file of `runs`. Older ones but the last are removed."""
     path = _path(folder, location)
+    if is_remote(path):
+        _write_object(path, state)
+        return
     text = json.dumps({"runs": [asdict(run) for run in state.runs], "files": state.files}, default=datetime.isoformat)
     temporary = path.with_suffix(".tmp")
     try:
@@ -76,6 +80,20 @@ def write_published(folder: Path, location: str, state: Published) -> None:
         return
     for old in sorted(path.parent.glob("*.json"), key=os.path.getmtime)[:-2]:
         old.unlink(missing_ok=True)
+
+
+def _write_object(path: Place, state: Published) -> None:
+    told = {"runs": [asdict(run) for run in state.runs], "files": state.files}
+    write_whole(path, json.dumps(told, default=datetime.isoformat).encode())
+    found = sorted(listing(path.parent), key=lambda file: file.modified_ns)
+    erase(file.place for file in found[:-2] if file.place != path)
+
+
+def lakehouse_exists(home: Home) -> bool:
+    """Whether there is a lakehouse."""
+    if is_remote(home.folder):
+        return about(home.folder / MARKER) is not None
+    return (home.folder / "catalog.db").is_file()
 
 
 def check_version(version: str | None, folder: Path) -> None:
@@ -133,6 +151,8 @@ def runs_location(home: Home) -> str | None:
         sqlite3.DatabaseError: the catalog is damaged.
     """
     folder = home.folder
+    if is_remote(folder):
+        return _glue_location(home)
     with closing(
         sqlite3.connect(f"{(folder / 'catalog.db').absolute().as_uri()}?mode=ro", uri=True, timeout=30)
     ) as catalog:
@@ -154,7 +174,17 @@ def runs_location(home: Home) -> str | None:
         return str(rows[0][0])
 
 
-def _path(folder: Path, location: str) -> Path:
+def _glue_location(home: Home) -> str | None:
+    from stedi.catalog.glue_pointer import marked, pointer
+
+    check_version((marked(home) or {}).get("stedi.format-version"), home.folder)
+    location = pointer(home)
+    if location is not None:
+        check_place(location, home)
+    return location
+
+
+def _path(folder: Place, location: str) -> Place:
     return folder / "published" / (Path(location).name.removesuffix(".metadata.json") + ".json")
 
 

@@ -26,6 +26,7 @@ from stedi.catalog.tables import Commit, Tables
 from stedi.contracts import Policy, contracts
 from stedi.errors import StediError
 from stedi.home import Home, home_of
+from stedi.places import erase, is_remote, listing, write_whole
 
 
 def completed_runs(tables: Tables) -> list[Run]:
@@ -120,7 +121,7 @@ def workspace(tables: Tables) -> Iterator[str]:
     """
     token = secrets.token_hex(8)
     try:
-        (tables.folder / "staging" / token).mkdir(parents=True)
+        _begin(tables.home, token)
         yield token
     finally:
         with suppress(OSError, StediError), catalog_explained(tables.folder):
@@ -155,9 +156,25 @@ def _roll_back(tables: Tables, published: Mapping[str, int | None], tokens: set[
 
 def _clear_staging(tables: Tables, tokens: set[str | None]) -> list[str]:
     """Remove scratch folders, and the data files of runs that were never published."""
-    leftovers = [path for path in (tables.folder / "staging").glob("*") if path.is_dir()]
-    for folder in leftovers:
-        if folder.name not in tokens:
-            tables.remove_files_of(folder.name)
-        shutil.rmtree(folder, ignore_errors=True)
-    return [folder.name for folder in leftovers]
+    leftovers = begun(tables.home)
+    for token in leftovers:
+        if token not in tokens:
+            tables.remove_files_of(token)
+        shutil.rmtree(tables.home.scratch(token), ignore_errors=True)
+        if is_remote(tables.folder):
+            erase([tables.home.markers / token])
+    return leftovers
+
+
+def _begin(home: Home, token: str) -> None:
+    """Make the scratch folder of a piece of work; on S3 an object says that there is one, wherever its folder is."""
+    if is_remote(home.folder):
+        write_whole(home.markers / token, b"")
+    home.scratch(token).mkdir(parents=True)
+
+
+def begun(home: Home) -> list[str]:
+    """Tokens of the work that is in progress, or was abandoned."""
+    if is_remote(home.folder):
+        return [found.place.name for found in listing(home.markers)]
+    return [path.name for path in home.markers.glob("*") if path.is_dir()]

@@ -11,12 +11,14 @@ from pyiceberg.catalog.sql import IcebergTables, SqlCatalog
 from pyiceberg.table import Table
 from sqlalchemy.exc import DatabaseError
 
+from stedi.aws import explained
 from stedi.catalog.durable import sync
 from stedi.catalog.files import file_access
 from stedi.catalog.published import damaged
 from stedi.catalog.state import FORMAT_VERSION
 from stedi.errors import StorageError
 from stedi.home import DATABASE, Home
+from stedi.places import Place, is_remote
 
 
 class Catalog(SqlCatalog):
@@ -70,6 +72,10 @@ def _load(home: Home, file: Path, *, create: bool) -> Catalog:
 @contextmanager
 def catalog_explained(folder: Path) -> Iterator[None]:
     """Raise our errors for those of the file system, and for SQLite's, which says whether it could not write or not make sense of it."""
+    if is_remote(folder):
+        with explained("glue"), _os_explained(folder):
+            yield
+        return
     try:
         yield
     except OSError as error:
@@ -83,6 +89,14 @@ def catalog_explained(folder: Path) -> Iterator[None]:
                 hint="check the free space and the permissions, then run again; readers see the last completed run",
             ) from None
         raise damaged(folder, type(cause).__name__) from None
+
+
+@contextmanager
+def _os_explained(folder: Place) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:  # of PyArrow, as it reads
+        raise storage_error(folder, error) from None
 
 
 def storage_error(folder: Path, error: OSError) -> StorageError:

@@ -16,6 +16,7 @@ import shutil
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
 from pyiceberg.exceptions import NoSuchNamespaceError, NoSuchTableError
@@ -23,15 +24,21 @@ from pyiceberg.io.pyarrow import parquet_files_to_data_files
 from pyiceberg.table import Table
 from pyiceberg.table.snapshots import Operation
 
+from stedi.catalog.backend import format_version, load_catalog, make_catalog
 from stedi.catalog.durable import make_folder, sync
-from stedi.catalog.published import check_version, damaged, runs_location
+from stedi.catalog.published import check_version, damaged, lakehouse_exists, runs_location
+from stedi.catalog.remote_lease import require_lease
 from stedi.catalog.schema import evolve, properties_of, schema_of
 from stedi.catalog.snapshots import Overwrite, QuickTransaction, ancestors, live_files, live_files_among
-from stedi.catalog.sqlite import Catalog, catalog_explained, load_catalog, make_catalog, storage_error
+from stedi.catalog.sqlite import catalog_explained, storage_error
 from stedi.contracts import Contract
 from stedi.errors import LakehouseError, NotFoundError
-from stedi.home import Home, home_of
+from stedi.home import MARKER, Home, home_of
 from stedi.places import Place, is_remote, listing, remove
+
+if TYPE_CHECKING:
+    from stedi.catalog.glue import Catalog as GlueCatalog
+    from stedi.catalog.sqlite import Catalog as SqliteCatalog
 
 #: Snapshot property that says which run wrote it.
 TOKEN = "stedi.token"  # noqa: S105 - a mark, not a secret
@@ -48,7 +55,7 @@ class Commit:
 class Tables:
     """The tables of the lakehouse in `folder`. `open` reads an existing one, `create` makes one where there is none."""
 
-    def __init__(self, home: Home, catalog: Catalog) -> None:
+    def __init__(self, home: Home, catalog: SqliteCatalog | GlueCatalog) -> None:
         self.home = home
         self.folder = home.folder
         self._catalog = catalog
@@ -63,7 +70,7 @@ class Tables:
         """
         home = home_of(where)
         folder = home.folder
-        if not (folder / "catalog.db").is_file():
+        if not lakehouse_exists(home):
             raise LakehouseError(
                 "there is no lakehouse here",
                 where=str(folder),
@@ -84,24 +91,25 @@ class Tables:
         """
         home = home_of(where)
         folder = home.folder
-        if not (folder / "catalog.db").exists():
+        if not lakehouse_exists(home):
             if _has_tables(home.warehouse):  # a new catalog would leave them, and who is in them, behind
                 raise LakehouseError(
                     "the catalog is missing, but there are tables",
-                    where=str(folder / "catalog.db"),
-                    hint="restore catalog.db from a backup, or move the lakehouse away and run again from the landing files",
+                    where=str(folder / (MARKER if is_remote(folder) else "catalog.db")),
+                    hint="restore it from a backup, or move the lakehouse away and run again from the landing files",
                 )
-            make_folder(folder if home.remote else home.warehouse)
+            if not is_remote(folder):
+                make_folder(folder if home.remote else home.warehouse)
             with catalog_explained(folder):
                 make_catalog(home)
         return cls.open(home)
 
     def _check_version(self) -> None:
         try:
-            properties = self._catalog.load_namespace_properties(self.home.database)
+            version = format_version(self._catalog, self.home)
         except NoSuchNamespaceError as error:
             raise damaged(self.folder, type(error).__name__) from None
-        check_version(properties.get("stedi.format-version"), self.folder)
+        check_version(version, self.folder)
 
     def close(self) -> None:
         """Let go of the catalog."""
@@ -209,6 +217,7 @@ class Tables:
             return self.head(contract.name)
         if not self.home.remote:
             sync(*map(Path, change.add))
+        require_lease(self.folder)
         table = self.load(contract.name)
         head = table.current_snapshot()
         before = head.snapshot_id if head else None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -11,11 +10,11 @@ if TYPE_CHECKING:
     from stedi.lakehouse import Lakehouse
 
 LakehouseDir = Annotated[
-    Path | None,
+    str | None,  # a path would lose the second slash of s3://
     typer.Option(
         "--lakehouse",
         metavar="DIR",
-        help="Folder of the lakehouse; by default STEDI_LAKEHOUSE, else `lakehouse` in stedi.toml, else ./lakehouse.",
+        help="Folder or s3://bucket/prefix of the lakehouse; by default STEDI_LAKEHOUSE, else `lakehouse` in stedi.toml, else ./lakehouse.",
     ),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON; docs/reference/json.md says what each field means.")]
@@ -28,7 +27,7 @@ ShowPersonal = Annotated[
 ]
 
 
-def opened(folder: Path | None, as_of: int | None = None) -> Lakehouse:
+def opened(folder: str | None, as_of: int | None = None) -> Lakehouse:
     """The lakehouse in `folder`, as of a run."""
     from stedi import open_lakehouse
 

@@ -12,22 +12,29 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import tempfile
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, BinaryIO, Literal, cast
 
 import pyarrow as pa
 import pyarrow.compute as pc
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
+from stedi.aws import S3Options
 from stedi.errors import ConfigError, ErasureError, NotFoundError
+from stedi.objects import S3Object, copy_object, versions_below, versions_of
+from stedi.places import about, is_remote, open_stream, place, read_whole
 from stedi.privacy.needles import Needles
 from stedi.privacy.register import write_durably
 from stedi.privacy.subjects import plain
+
+if TYPE_CHECKING:
+    from stedi.places import S3Path
 
 _CHUNK = 32 << 20
 #: Rows of a Parquet file that are unpacked at a time.
@@ -65,14 +72,27 @@ class Scan:
         self._odd = "|".join([r"\\u[0-9a-fA-F]{4}", *beyond])
 
     def search(self, folders: Sequence[Path], progress: Callable[[str, int, int], None]) -> list[Searched]:
-        """Search every file in some folders, and single files; links are followed, each file is read once."""
-        files = sorted({os.path.realpath(path) for folder in folders for path in _files(folder)})
+        """Search every file in some folders, and single files; links are followed, each file is read once. Of objects, every version."""
+        local = {os.path.realpath(path) for folder in folders if not is_remote(folder) for path in _files(folder)}
+        files: list[Path | S3Object] = [Path(path) for path in sorted(local)]
+        files += [version for folder in folders if is_remote(folder) for version in _versions(folder)]
         found = []
         with ThreadPoolExecutor(2) as pool:
-            for number, searched in enumerate(pool.map(self._file, map(Path, files))):
+            for number, searched in enumerate(pool.map(self._any, files)):
                 progress("searching every byte", number, len(files))
                 found += [searched] if searched else []
         return found
+
+    def _any(self, file: Path | S3Object) -> Searched | None:
+        return self._file(file) if isinstance(file, Path) else self._object(file)
+
+    def _object(self, version: S3Object) -> Searched | None:
+        """A version of an object, from a copy of it that has no other name, and goes at once."""
+        with tempfile.NamedTemporaryFile(prefix="stedi-") as copy:
+            copy_object(version, cast(BinaryIO, copy))
+            copy.flush()
+            searched = self._file(Path(copy.name))
+        return replace(searched, path=version.path if version.latest else version.name) if searched else None
 
     def _file(self, path: Path) -> Searched | None:
         if not path.is_file():
@@ -127,10 +147,11 @@ def read(file: Path) -> tuple[dict[str, Any], str]:
         ConfigError: it is no certificate.
         ErasureError: it was changed since it was signed.
     """
-    if not file.is_file():
+    content = read_whole(file)
+    if content is None:
         raise NotFoundError("there is no such certificate", where=str(file), hint="check the path")
     try:
-        found = json.loads(file.read_text("utf-8"))
+        found = json.loads(content)
         claim, public, signature = found["claim"], found["publicKey"], bytes.fromhex(found["signature"])
         Ed25519PublicKey.from_public_bytes(bytes.fromhex(public)).verify(signature, _canonical(claim))
     except InvalidSignature:
@@ -142,16 +163,19 @@ def read(file: Path) -> tuple[dict[str, Any], str]:
     return claim, public
 
 
-def changed_files(claim: dict[str, Any]) -> tuple[list[str], list[str]]:
-    """Files that were searched and hold something else today, and files that are gone."""
+def changed_files(claim: dict[str, Any], options: S3Options) -> tuple[list[str], list[str]]:
+    """Files that were searched and hold something else today, and files that are gone; `options` say how S3 is reached."""
     changed, gone = [], []
     for entry in claim["searched"]["files"]:
-        path = Path(entry["path"])
-        if not path.is_file():
+        where = place(entry["path"], options)
+        if about(where) is None:
             gone.append(entry["path"])
             continue
-        with path.open("rb") as content:
-            if hashlib.file_digest(content, "sha256").hexdigest() != entry["sha256"]:
+        with open_stream(where) as content:
+            digest = hashlib.sha256()
+            while chunk := content.read(_CHUNK):
+                digest.update(chunk)
+            if digest.hexdigest() != entry["sha256"]:
                 changed.append(entry["path"])
     return changed, gone
 
@@ -159,7 +183,7 @@ def changed_files(claim: dict[str, Any]) -> tuple[list[str], list[str]]:
 def public_key(key_file: Path) -> str | None:
     """The public key of the certificates of this lakehouse; None where it never issued one."""
     file = key_file.with_name(key_file.name + ".certificates.key")
-    return _signing_key(file).public_key().public_bytes_raw().hex() if file.exists() else None
+    return _signing_key(file).public_key().public_bytes_raw().hex() if about(file) else None
 
 
 def _files(top: Path) -> Iterator[Path]:
@@ -174,6 +198,12 @@ def _files(top: Path) -> Iterator[Path]:
             continue
         seen.add(real)
         yield from (Path(folder, name) for name in names)
+
+
+def _versions(top: S3Path) -> Iterator[S3Object]:
+    """Every version of an object, or of all objects below a prefix; deleted ones, too."""
+    yield from versions_of(top)[0]
+    yield from versions_below(top)
 
 
 def _chunks(read: Callable[[int], bytes]) -> Iterator[tuple[bytes, bytes]]:
@@ -233,9 +263,9 @@ def _past_number(block: bytes, at: int) -> int:
 
 
 def _signing_key(file: Path) -> Ed25519PrivateKey:
-    if not file.exists():
+    if about(file) is None:
         write_durably(file, Ed25519PrivateKey.generate().private_bytes_raw().hex().encode() + b"\n")
-    return Ed25519PrivateKey.from_private_bytes(bytes.fromhex(file.read_text("ascii").strip()))
+    return Ed25519PrivateKey.from_private_bytes(bytes.fromhex((read_whole(file) or b"").decode("ascii").strip()))
 
 
 def _canonical(claim: dict[str, Any]) -> bytes:

@@ -17,6 +17,7 @@ import pyarrow as pa
 
 from stedi.catalog.durable import sync
 from stedi.errors import PseudonymKeyError
+from stedi.secret import SecretKey
 
 _BYTES = 32
 _BLOCK = 64  # of SHA-256, RFC 2104
@@ -32,6 +33,8 @@ def load_key(file: Path, known_id: str | None) -> bytes:
     Raises:
         PseudonymKeyError: the key is missing although pseudonyms exist, or is another one, damaged, or open to others.
     """
+    if isinstance(file, SecretKey):
+        return check_key(file, known_id)
     _require_no_folder(file)
     _finish_change(file, known_id)
     if not file.exists():
@@ -47,12 +50,20 @@ def check_key(file: Path, known_id: str | None) -> bytes:
     Raises:
         PseudonymKeyError: as `load_key`.
     """
+    if isinstance(file, SecretKey):
+        secret = file.read()
+        if secret is None:
+            raise _missing(file)
+        return _known(secret, file, known_id)
     _require_no_folder(file)
     if not file.exists():
         raise _missing(file)
     if file.stat().st_mode & 0o077:
         raise PseudonymKeyError("the pseudonym key can be read by others", where=str(file), hint=f"chmod 600 {file}")
-    key = _parsed(file)
+    return _known(_parsed(file), file, known_id)
+
+
+def _known(key: bytes, file: Path, known_id: str | None) -> bytes:
     if known_id is not None and key_id(key) != known_id:
         raise PseudonymKeyError(
             "this is not the key that made the pseudonyms of this lakehouse",
@@ -63,7 +74,17 @@ def check_key(file: Path, known_id: str | None) -> bytes:
 
 
 def prepare_new_key(file: Path) -> bytes:
-    """Make a new key beside the one in use. It takes its place with `adopt_new_key`, once a run with it is published."""
+    """Make a new key beside the one in use. It takes its place with `adopt_new_key`, once a run with it is published.
+
+    Raises:
+        PseudonymKeyError: the key is a secret, which this program does not write.
+    """
+    if isinstance(file, SecretKey):
+        raise PseudonymKeyError(
+            "a key in Secrets Manager is not replaced by a run",
+            where=str(file),
+            hint="name a new secret with pseudonym_key, and make a new lakehouse from the landing files",
+        )
     _waiting(file).unlink(missing_ok=True)
     return _write(_waiting(file))
 

@@ -19,6 +19,7 @@ import pyarrow as pa
 
 from stedi.catalog.durable import sync
 from stedi.errors import ErasureError, PseudonymKeyError
+from stedi.places import about, is_remote, read_whole, write_whole
 from stedi.privacy.pseudonyms import key_row
 from stedi.privacy.subjects import Window
 
@@ -45,14 +46,15 @@ class Register:
         """
         file = key_file.with_name(key_file.name + ".erasures.json")
         secret = key_file.with_name(key_file.name + ".erasures.key")
-        if not file.exists():
-            return cls(file, _key(secret) if secret.exists() else None, {})
-        if not secret.exists():
+        content = read_whole(file)
+        if content is None:
+            return cls(file, _key(secret) if about(secret) else None, {})
+        if about(secret) is None:
             raise PseudonymKeyError(
                 "the key of the list of erased people is missing", where=str(secret), hint="restore it from a backup"
             )
         try:
-            return cls(file, _key(secret), json.loads(file.read_text("utf-8")))
+            return cls(file, _key(secret), json.loads(content))
         except ValueError:
             raise PseudonymKeyError(
                 "the list of erased people is damaged", where=str(file), hint="restore it from a backup"
@@ -146,6 +148,9 @@ class Register:
 
 def write_durably(file: Path, content: bytes) -> None:
     """Write a small private file in one step; it is on the disk when this returns."""
+    if is_remote(file):
+        write_whole(file, content)
+        return
     temporary = file.with_name(file.name + ".tmp")
     temporary.unlink(missing_ok=True)
     handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
@@ -164,7 +169,7 @@ def _new_key(file: Path) -> bytes:
 
 def _key(file: Path) -> bytes:
     try:
-        key = bytes.fromhex(file.read_text("ascii").strip())
+        key = bytes.fromhex((read_whole(file) or b"").decode("ascii").strip())
     except (UnicodeDecodeError, ValueError):
         key = b""
     if len(key) != _BYTES:

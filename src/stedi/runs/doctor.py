@@ -24,7 +24,8 @@ from stedi.config import FILE_NAME, Settings, load_settings
 from stedi.contracts import contracts
 from stedi.errors import DataError, LakehouseError, StediError
 from stedi.home import Home
-from stedi.places import about
+from stedi.places import about, is_remote
+from stedi.secret import SecretKey
 
 if TYPE_CHECKING:
     from stedi.catalog.state import Run
@@ -46,7 +47,7 @@ class Check:
     hint: str | None = None
 
 
-def examine(lakehouse: Path | None = None) -> list[Check]:
+def examine(lakehouse: str | Path | None = None) -> list[Check]:
     """Every check, in the order in which a person would mend what they find."""
     checks = [_check_python(), *_check_packages(), _check_engine()]
     try:
@@ -54,12 +55,18 @@ def examine(lakehouse: Path | None = None) -> list[Check]:
     except StediError as error:
         return [*checks, _problem("settings", error)]
     checks.append(_check_settings())
-    if not (settings.lakehouse / "catalog.db").exists():
+    if not _exists(settings):
         hint = "`stedi run --landing DIR` makes one; --lakehouse names another"
         checks.append(Check("lakehouse", "warning", f"there is none in {settings.lakehouse}", hint))
     else:
         checks += _check_lakehouse(settings)
-    return [*checks, _check_space(settings.lakehouse)]
+    return [*checks, _check_space(settings.home)]
+
+
+def _exists(settings: Settings) -> bool:
+    from stedi.catalog.published import lakehouse_exists
+
+    return lakehouse_exists(settings.home)
 
 
 def _problem(name: str, error: StediError) -> Check:
@@ -139,7 +146,7 @@ def _check_lakehouse(settings: Settings) -> Iterator[Check]:
     finally:
         tables.close()
     yield _check_erasure(settings.lakehouse)
-    yield from (_check_writer(settings.lakehouse), _check_writable(settings.lakehouse), _check_key(settings, runs))
+    yield from (_check_writer(settings.home), _check_writable(settings.lakehouse), _check_key(settings, runs))
 
 
 def _check_tables(settings: Settings, tables: Tables, run: Run) -> Iterator[Check]:
@@ -214,16 +221,17 @@ def _check_heads(tables: Tables, run: Run) -> Check:
     )
 
 
-def _check_writer(folder: Path) -> Check:
+def _check_writer(home: Home) -> Check:
     from stedi.catalog.lease import is_held
+    from stedi.catalog.runs import begun
 
-    held = is_held(folder)
-    left = [path.name for path in (folder / "staging").glob("*") if path.is_dir()]
+    held = is_held(home.folder)
+    left = begun(home)
     if held:
         return Check("runs", "ok", "a run is in progress")
     if left:
         hint = "the next `stedi run` clears it"
-        return Check("runs", "warning", f"{len(left)} killed runs left files behind in {folder / 'staging'}", hint)
+        return Check("runs", "warning", f"{len(left)} killed runs left files behind in {home.markers}", hint)
     return Check("runs", "ok", "none is in progress, and none left anything behind")
 
 
@@ -237,6 +245,10 @@ def _check_erasure(folder: Path) -> Check:
 
 
 def _check_writable(folder: Path) -> Check:
+    if is_remote(folder):
+        return Check(
+            "permissions", "ok", "the lakehouse can be read; whether it can be written, the next run finds out"
+        )
     if os.access(folder, os.W_OK) and os.access(folder / "catalog.db", os.W_OK):
         return Check("permissions", "ok", "the lakehouse can be written")
     return Check("permissions", "warning", "the lakehouse can be read, not written", "run as its owner to write")
@@ -252,13 +264,16 @@ def _check_key(settings: Settings, runs: list[Run]) -> Check:
         check_key(file, runs[-1].report["keyId"] if runs else None)
     except StediError as error:
         return _problem("pseudonym key", error)
-    if file.resolve().is_relative_to(settings.lakehouse.resolve()):
+    if isinstance(file, SecretKey):
+        return Check("pseudonym key", "ok", f"{file}: the right one")
+    if not is_remote(settings.lakehouse) and file.resolve().is_relative_to(settings.lakehouse.resolve()):
         hint = "move it out and set pseudonym_key in stedi.toml: whoever copies the lakehouse would get the key, too"
         return Check("pseudonym key", "problem", f"{file} lies inside the lakehouse", hint)
     return Check("pseudonym key", "ok", f"{file}: the right one, and for its owner's eyes only")
 
 
-def _check_space(folder: Path) -> Check:
+def _check_space(home: Home) -> Check:
+    folder = home.scratch("x").parent if is_remote(home.folder) else home.folder
     near = next(path for path in (folder.absolute(), *folder.absolute().parents) if path.exists())
     free = shutil.disk_usage(near).free
     told = f"{free / (1 << 30):.1f} GiB are free at {near}"

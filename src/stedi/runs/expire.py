@@ -14,6 +14,7 @@ from stedi.catalog.garbage import Collector
 from stedi.catalog.pins import align_tags
 from stedi.catalog.runs import completed_runs, rewrite_runs, tell_readers, workspace
 from stedi.catalog.tables import Tables
+from stedi.places import Place, earlier_versions, erase_versions, is_remote
 from stedi.runs.maintain import needed_snapshots, without
 
 
@@ -58,4 +59,14 @@ def delete_garbage(tables: Tables) -> int:
     """
     collector = Collector(tables)
     found = collector.find()
-    return len(collector.delete(found, math.inf)) if found else 0
+    deleted = len(collector.delete(found, math.inf, versions=True)) if found else 0
+    return deleted + sum(_erase_earlier(place) for place in (tables.home.warehouse, tables.home.folder))
+
+
+def _erase_earlier(place: Place) -> int:
+    """What a versioned bucket keeps of objects that were deleted or replaced may be theirs, too: no earlier version stays."""
+    if not is_remote(place):
+        return 0
+    earlier = list(earlier_versions(place))
+    erase_versions(earlier)
+    return sum(not version.marker for version in earlier)

@@ -36,6 +36,7 @@ from stedi.engines.start import start_reader
 from stedi.errors import ConfigError, ErasureError
 from stedi.ingest import raw
 from stedi.ingest.discover import LandingFile, discover, landing_file
+from stedi.places import is_remote
 from stedi.privacy import find
 from stedi.privacy.policy import fingerprint
 from stedi.privacy.pseudonyms import check_key, key_id
@@ -117,6 +118,8 @@ class _Forgetting:
         self._landing = landing or self._journal.landing or Path(runs[-1].report["landing"] if runs else ".")
         #: What is to be searched for a proof: the lakehouse, the landing area, and landing files that lie elsewhere.
         self.searched = [settings.lakehouse.absolute(), self._landing.absolute()]
+        if settings.home.remote and not is_remote(settings.lakehouse):
+            self.searched.append(settings.home.warehouse)
 
     def check_reason(self, reason: str | None) -> None:
         """Raises `ConfigError` where it names somebody of the request."""

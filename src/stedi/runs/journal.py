@@ -13,6 +13,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from stedi.places import about, erase, is_remote, read_whole, write_whole
 from stedi.privacy.register import write_durably
 
 _NAME = "erasure.jsonl"
@@ -57,12 +58,12 @@ class Journal:
     @property
     def open(self) -> bool:
         """Whether an erasure is not complete."""
-        return self._path.exists()
+        return about(self._path) is not None
 
     def begin(self, landing: Path, marks: list[str], rows: dict[str, int], runs: Collection[int]) -> None:
         """Begin an erasure in a landing area, or go on with one; `rows` are those that are to go, by table, `runs` those that hold them."""
         if not self.open:
-            write_durably(self._path, b"")
+            write_whole(self._path, b"") if is_remote(self._path) else write_durably(self._path, b"")
         self._append({"landing": str(landing), "marks": marks, "runs": sorted(runs)})
         self._append({"rows": rows})
         self._read()
@@ -74,9 +75,12 @@ class Journal:
 
     def close(self) -> None:
         """The erasure is complete."""
-        self._path.unlink(missing_ok=True)
+        erase([self._path])
 
     def _append(self, line: dict[str, object]) -> None:
+        if is_remote(self._path):
+            write_whole(self._path, (read_whole(self._path) or b"") + b"\n" + json.dumps(line).encode())
+            return
         with self._path.open("ab") as out:
             out.write(b"\n" + json.dumps(line).encode())
             out.flush()
@@ -84,7 +88,7 @@ class Journal:
 
     def _lines(self) -> list[dict[str, Any]]:
         found = []
-        for line in self._path.read_text("utf-8").split("\n") if self.open else []:
+        for line in (read_whole(self._path) or b"").decode().split("\n"):
             try:
                 found.append(json.loads(line))
             except ValueError:  # empty, or cut by a kill: what it tells of has not happened

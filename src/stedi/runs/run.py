@@ -21,6 +21,7 @@ import pyarrow as pa
 
 from stedi import clock
 from stedi.catalog.lease import writer_lease
+from stedi.catalog.published import lakehouse_exists
 from stedi.catalog.runs import completed_runs, publish, recover, workspace
 from stedi.catalog.sqlite import catalog_explained
 from stedi.catalog.state import Run
@@ -30,6 +31,7 @@ from stedi.contracts import FEEDS, contracts
 from stedi.engines.start import start_engine
 from stedi.errors import ConfigError
 from stedi.ingest.discover import discover
+from stedi.places import is_remote
 from stedi.privacy.policy import fingerprint, reach_rows, settings_row
 from stedi.privacy.pseudonyms import adopt_new_key, check_key, key_id, key_row, load_key, prepare_new_key
 from stedi.runs.audit import check_accounting, require
@@ -62,7 +64,7 @@ def plan_run(settings: Settings, landing: Path, *, full: bool = False) -> Plan:
         LakehouseError: the lakehouse is damaged or of a newer version.
     """
     found = discover(landing)
-    if not (settings.lakehouse / "catalog.db").is_file():
+    if not lakehouse_exists(settings.home):
         return make_plan(found, {}, None, Before(settings.policy, ""), full=full)
     tables = Tables.open(settings.home)
     try:
@@ -288,7 +290,11 @@ def _after(last: Run | None) -> datetime:
 
 def _check_key_place(settings: Settings) -> None:
     """Who hands on a copy of the lakehouse must not hand on the key with it."""
-    if settings.key_file.absolute().is_relative_to(settings.lakehouse.absolute()):
+    if (
+        isinstance(settings.key_file, Path)
+        and not is_remote(settings.lakehouse)
+        and settings.key_file.absolute().is_relative_to(settings.lakehouse.absolute())
+    ):
         raise ConfigError(
             "the pseudonym key lies inside the lakehouse",
             where=str(settings.key_file),

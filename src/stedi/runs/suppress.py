@@ -7,7 +7,6 @@ count from that registration on. The readings of devices are kept out where they
 from __future__ import annotations
 
 from collections import Counter
-from pathlib import Path
 
 import pyarrow as pa
 
@@ -51,7 +50,7 @@ def suppress(
             select = f"SELECT {columns} FROM arriving_{table} AS t WHERE NOT {condition}"
             kept[table] = stage.write(table, select, "heeded", 0)
             for path in added[table]:
-                Path(path).unlink()
+                stage.engine.discard(path)
     return kept, counts
 
 

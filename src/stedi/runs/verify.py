@@ -7,6 +7,7 @@ from pathlib import Path
 
 from stedi.config import Settings
 from stedi.errors import ErasureError
+from stedi.places import place
 from stedi.privacy.certificate import Scan, changed_files, public_key, read
 from stedi.privacy.pseudonyms import check_key, pseudonym
 from stedi.privacy.register import Register
@@ -61,7 +62,7 @@ def verify_certificate(settings: Settings, file: Path, emails: list[str], progre
     if any(register.mark("subject", name) not in marks for name in asked.customers):
         raise ErasureError("the certificate is not about these people", where=str(file), hint="check the emails")
     customers = other_customers(settings)
-    changed, gone = changed_files(claim)
+    changed, gone = changed_files(claim, settings.s3.options())
     return Verified(
         claim["at"],
         len(marks),
@@ -81,5 +82,5 @@ def _search(
     key = check_key(settings.key_file, None)
     needles, _ = asked.identifiers(lambda kind, value: pseudonym(key, kind, value))
     others = [name for name in customers if name not in asked.customers]
-    found = Scan(needles, others).search([Path(folder) for folder in folders], progress)
+    found = Scan(needles, others).search([place(folder, settings.s3.options()) for folder in folders], progress)
     return tuple(file.path for file in found if file.found)
