@@ -16,6 +16,8 @@ else:
     _Base = object
 
 SCHEME = "secretsmanager:"
+#: Stages of a secret's versions, as Secrets Manager names them: the one in use, and one that waits to be.
+CURRENT, PENDING = "AWSCURRENT", "AWSPENDING"
 _BYTES = 32
 #: A text of so many letters and digits holds 256 bits: what Secrets Manager makes up by itself is taken by its SHA-256.
 _ENOUGH = 43
@@ -53,8 +55,8 @@ class SecretKey(_Base):
     def __str__(self) -> str:
         return SCHEME + self.secret
 
-    def read(self) -> bytes | None:
-        """The key; None where there is no such secret, or it has no value yet.
+    def read(self, stage: str = CURRENT) -> bytes | None:
+        """The key at a stage of the secret; None where there is no such secret, or it has no value there yet.
 
         Raises:
             PseudonymKeyError: the secret cannot be read, or is too short for a key.
@@ -63,10 +65,20 @@ class SecretKey(_Base):
         missing = client.exceptions.ResourceNotFoundException
         with explained(self, PseudonymKeyError):
             try:
-                value = client.get_secret_value(SecretId=self.secret)
+                value = client.get_secret_value(SecretId=self.secret, VersionStage=stage)
             except missing:
                 return None
         return key_of(value.get("SecretBinary") or value["SecretString"], str(self))
+
+    def write(self, key: bytes, stage: str) -> None:
+        """Add a version of the secret at a stage. As the current one it makes the one before the previous one, which is kept.
+
+        Raises:
+            PseudonymKeyError: the secret cannot be written.
+        """
+        client = _client(options_of(self.beside).region)
+        with explained(self, PseudonymKeyError):
+            client.put_secret_value(SecretId=self.secret, SecretString=key.hex(), VersionStages=[stage])
 
 
 def key_of(value: bytes | str, where: str) -> bytes:

@@ -73,3 +73,26 @@ def test_the_key_may_be_a_secret(
     assert ANA not in lake.query("SELECT email FROM customer_landing").to_arrow()["email"].to_pylist()
     with pytest.raises(stedi.PseudonymKeyError):
         opened(settings | secret | {"pseudonym_key": "secretsmanager:nothing"}).run(small_feeds, full=True)
+
+
+def test_a_new_key_is_a_new_version_of_the_secret(
+    bucket: str, aws_environment: dict[str, str], small_feeds: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It becomes the current one once a run with it is published, also where that run was killed right after."""
+    secrets = boto3.client("secretsmanager")
+    secrets.create_secret(Name=bucket, SecretString="5a" * 32)
+    secret = {"pseudonym_key": f"secretsmanager:{bucket}", "erasure_register": f"s3://{bucket}/register"}
+    lake = opened(settings_of("warehouse", bucket, tmp_path) | secret)
+    lake.run(small_feeds)
+    people = "SELECT DISTINCT subjectId FROM machine_learning_curated"
+    before = set(lake.query(people).to_arrow()["subjectId"].to_pylist())
+    with monkeypatch.context() as patch:
+        patch.setattr("stedi.runs.run.adopt_new_key", lambda file: None)
+        lake.run(small_feeds, new_key=True)
+    assert secrets.get_secret_value(SecretId=bucket)["SecretString"] == "5a" * 32
+    after = set(lake.query(people).to_arrow()["subjectId"].to_pylist())
+    assert len(after) == len(before) and not after & before
+    assert lake.run(small_feeds).run is None
+    assert secrets.get_secret_value(SecretId=bucket)["SecretString"] != "5a" * 32
+    lake.run(small_feeds, full=True)
+    assert set(lake.query(people).to_arrow()["subjectId"].to_pylist()) == after

@@ -15,7 +15,7 @@ def settings(data: Data, options: Options) -> dict[str, str]:
     chosen = {
         "landing": f"s3://{storage.landing.bucket_name}",
         "lakehouse": f"s3://{storage.lakehouse.bucket_name}/lakehouse",
-        "register": f"s3://{storage.register.bucket_name}/register",
+        "erasure_register": f"s3://{storage.register.bucket_name}/register",
         "pseudonym_key": f"secretsmanager:{NAME}",
         "catalog": "glue",
         "policy": options.policy,

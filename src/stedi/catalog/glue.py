@@ -11,7 +11,7 @@ from contextlib import suppress
 from typing import Any
 
 from pyiceberg.catalog.glue import GlueCatalog
-from pyiceberg.exceptions import NamespaceAlreadyExistsError
+from pyiceberg.exceptions import NamespaceAlreadyExistsError, NoSuchNamespaceError
 from pyiceberg.table import Table
 
 from stedi.catalog.files import file_access
@@ -74,9 +74,12 @@ def load_catalog(home: Home) -> Catalog:
 
 def make_catalog(home: Home) -> None:
     """Make the database, where it is missing, and say last that there is a lakehouse: after a kill it is done again."""
-    with suppress(NamespaceAlreadyExistsError):
-        Catalog(home.database, home).create_namespace(
-            home.database, {"Description": "The STEDI lakehouse", "location": str(home.tables)}
-        )
+    catalog = Catalog(home.database, home)
+    try:  # where a template has made it, a run needs no right to
+        catalog.load_namespace_properties(home.database)
+    except NoSuchNamespaceError:
+        with suppress(NamespaceAlreadyExistsError):
+            about = {"Description": "The STEDI lakehouse", "location": str(home.tables)}
+            catalog.create_namespace(home.database, about)
     told = {"stedi.format-version": str(FORMAT_VERSION), "database": home.database}
     write_whole(home.folder / MARKER, json.dumps(told).encode())

@@ -17,7 +17,7 @@ import pyarrow as pa
 
 from stedi.catalog.durable import sync
 from stedi.errors import PseudonymKeyError
-from stedi.secret import SecretKey
+from stedi.secret import CURRENT, PENDING, SecretKey
 
 _BYTES = 32
 _BLOCK = 64  # of SHA-256, RFC 2104
@@ -34,6 +34,7 @@ def load_key(file: Path, known_id: str | None) -> bytes:
         PseudonymKeyError: the key is missing although pseudonyms exist, or is another one, damaged, or open to others.
     """
     if isinstance(file, SecretKey):
+        _finish_secret(file, known_id)
         return check_key(file, known_id)
     _require_no_folder(file)
     _finish_change(file, known_id)
@@ -76,21 +77,22 @@ def _known(key: bytes, file: Path, known_id: str | None) -> bytes:
 def prepare_new_key(file: Path) -> bytes:
     """Make a new key beside the one in use. It takes its place with `adopt_new_key`, once a run with it is published.
 
-    Raises:
-        PseudonymKeyError: the key is a secret, which this program does not write.
+    In Secrets Manager it waits as a version of the secret.
     """
     if isinstance(file, SecretKey):
-        raise PseudonymKeyError(
-            "a key in Secrets Manager is not replaced by a run",
-            where=str(file),
-            hint="name a new secret with pseudonym_key, and make a new lakehouse from the landing files",
-        )
+        key = secrets.token_bytes(_BYTES)
+        file.write(key, PENDING)
+        return key
     _waiting(file).unlink(missing_ok=True)
     return _write(_waiting(file))
 
 
 def adopt_new_key(file: Path) -> None:
     """Put the prepared key in the place of the old one, which is kept as `.old-<id>`: nothing is more final than a lost key."""
+    if isinstance(file, SecretKey):
+        if waiting := file.read(PENDING):
+            file.write(waiting, CURRENT)
+        return
     if file.exists():
         file.replace(file.with_name(f"{file.name}.old-{key_id(_parsed(file))}"))
     _waiting(file).replace(file)
@@ -106,6 +108,16 @@ def _finish_change(file: Path, known_id: str | None) -> None:
         adopt_new_key(file)
     else:
         waiting.unlink()
+
+
+def _finish_secret(secret: SecretKey, known_id: str | None) -> None:
+    """The same for a secret, where the one that waits is not the one in use."""
+    current = secret.read()
+    if known_id is None or current is None or key_id(current) == known_id:
+        return
+    waiting = secret.read(PENDING)
+    if waiting is not None and key_id(waiting) == known_id:
+        secret.write(waiting, CURRENT)
 
 
 def _waiting(file: Path) -> Path:
