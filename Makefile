@@ -1,5 +1,5 @@
 # `make demo` and `make test` work on a fresh machine with Python 3.11 or newer; everything else is for those who change the code.
-.PHONY: demo test test-aws test-deploy lint docs bench bench-compare contracts clean setup
+.PHONY: demo test test-aws test-spark test-deploy lint docs bench bench-compare contracts clean setup
 .SHELLFLAGS := -euo pipefail -c
 SHELL := bash
 
@@ -9,6 +9,10 @@ RUN := $(UV) run --locked --quiet
 SAME_ON_ANY_ENGINE := $(addprefix tests/behaviour/,test_kills.py test_faults.py test_readers.py test_erasure_kills.py test_concurrency.py test_durability.py)
 # Long searches run without coverage, which makes a run of the product half as long again.
 LONG := tests/property $(SAME_ON_ANY_ENGINE)
+# Of the behaviour tests, those whose runs, upkeep and erasures between them reach every statement, in the minutes that CI has.
+ON_SPARK := $(addprefix tests/behaviour/,test_consent.py test_specification.py)
+# Options of Spark for tests: to compile code takes longer than to run it over few rows.
+FEW_ROWS := --conf spark.sql.codegen.wholeStage=false --conf spark.driver.extraJavaOptions=-XX:TieredStopAtLevel=1 pyspark-shell
 export UV_COMPILE_BYTECODE := 1
 export UV_PYTHON_PREFERENCE := only-system
 
@@ -16,7 +20,7 @@ demo: setup ## Simulated feeds in, a training table out, start to finish
 	@$(RUN) bash tools/demo.sh
 
 test: setup lint contracts ## Everything that must hold
-	@$(RUN) pytest -n auto --dist worksteal --cov --cov-report=term --durations=20 $(LONG:%=--ignore=%) --ignore=tests/aws --ignore=tests/deploy
+	@$(RUN) pytest -n auto --dist worksteal --cov --cov-report=term --durations=20 $(LONG:%=--ignore=%) --ignore=tests/aws --ignore=tests/deploy --ignore=tests/spark
 	@echo "--- long searches: random histories, kills, faults"
 	@$(RUN) pytest -n auto --dist worksteal --durations=30 $(LONG)
 	@echo "--- the same promises on DuckDB 1.5, and its Iceberg extension reading our tables"
@@ -29,6 +33,12 @@ test-aws: setup ## What must hold on S3 and Glue: a real S3 server and moto's Gl
 
 test-deploy: setup ## The deployment to AWS: synthesized, linted, deployed into moto; Node comes from PyPI
 	@UV_PROJECT_ENVIRONMENT=.venv-deploy $(RUN) --group deploy pytest -n auto --dist loadfile --durations=10 tests/deploy
+
+test-spark: setup ## What must hold on Spark: its engine, every model, and the behaviour tests
+	@bash tools/require_java.sh
+	@PYSPARK_SUBMIT_ARGS="$(FEW_ROWS)" UV_PROJECT_ENVIRONMENT=.venv-spark $(RUN) --group spark pytest --durations=20 tests/spark
+	@echo "--- what is promised of any lakehouse, on Spark"
+	@STEDI_ENGINE=spark PYSPARK_SUBMIT_ARGS="$(FEW_ROWS)" UV_PROJECT_ENVIRONMENT=.venv-spark $(RUN) --group spark pytest --durations=20 $(ON_SPARK)
 
 lint: setup ## Style, types, layers
 	@$(RUN) ruff format --check .
@@ -49,7 +59,7 @@ bench-compare: setup ## `stedi run` beside what one would run instead; needs Jav
 	@UV_PROJECT_ENVIRONMENT=.venv-bench-compare $(RUN) --no-default-groups --group duckdb2 --group bench python -m bench.compare --sizes stedi-2023,10000
 
 clean:
-	rm -rf .venv .venv-aws .venv-aws1 .venv-deploy .venv-duckdb1 .venv-contracts .venv-bench .venv-bench-compare .uv demo bench/out .coverage* .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-aws .venv-spark .venv-aws1 .venv-deploy .venv-duckdb1 .venv-contracts .venv-bench .venv-bench-compare .uv demo bench/out .coverage* .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 setup: $(UV)
 

@@ -125,8 +125,9 @@ def settings_page() -> str:
     return _page(
         [
             "# Settings",
-            f"Settings are read from `{config.FILE_NAME}` in the working folder. `STEDI_LAKEHOUSE` in the environment overrides "
-            "`lakehouse`; the command line and the arguments of `stedi.open_lakehouse` override both. Unknown names are refused. "
+            f"Settings are read from `{config.FILE_NAME}` in the working folder. `STEDI_LAKEHOUSE` and `STEDI_ENGINE` in the environment "
+            "override `lakehouse` and `engine`; the command line and the arguments of `stedi.open_lakehouse` override "
+            "both. Unknown names are refused. "
             "Relative paths in the file start at the file. How to use them: [operations](../guides/operations.md#settings).",
             _table(("setting", "type", "default", "meaning"), rows),
             "A name with a dot is a key of a table in TOML: `devices.min_matches` is `min_matches` under `[devices]`.",

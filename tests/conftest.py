@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 from collections import Counter
 from collections.abc import Callable
@@ -14,6 +15,12 @@ import stedi
 
 #: What tests counted, in their reports: so it comes from the workers of xdist, too.
 COUNTED = "counted"
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """PySpark leaves the sockets through which it hands over rows to the garbage collector."""
+    if importlib.util.find_spec("pyspark") is not None:
+        config.addinivalue_line("filterwarnings", "ignore:unclosed <socket:ResourceWarning")
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""Settings: defaults, then `stedi.toml` in the working folder, then `STEDI_LAKEHOUSE`, then what the caller says."""
+"""Settings: defaults, then `stedi.toml` in the working folder, then `STEDI_LAKEHOUSE` and `STEDI_ENGINE`, then what the caller says."""
 
 from __future__ import annotations
 
@@ -27,6 +27,7 @@ from stedi.secret import SCHEME as SECRET
 from stedi.secret import SecretKey
 
 FILE_NAME = "stedi.toml"
+EngineName = Literal["duckdb", "spark"]
 
 
 class DeviceSettings(BaseModel):
@@ -174,6 +175,11 @@ class Settings(BaseModel):
         description="With a key in Secrets Manager: s3://bucket/prefix outside the lakehouse, for what lies beside a key file otherwise:"
         " the list of erased people, certificates.",
     )
+    engine: EngineName = Field(
+        "duckdb",
+        description="What runs the models: `duckdb` (default), inside the program; or `spark`, which needs Java and the extra `spark`:"
+        " see docs/guides/spark.md. Reads use DuckDB either way.",
+    )
     memory_limit: str | None = Field(
         None,
         pattern=r"^[0-9.]+ ?[KMGT]i?B$",
@@ -234,8 +240,9 @@ def load_settings(overrides: dict[str, Any] | None = None, folder: Path | None =
     """
     file = (folder or Path.cwd()) / FILE_NAME
     values = _read(file) if file.is_file() else {}
-    if environment := os.environ.get("STEDI_LAKEHOUSE"):
-        values["lakehouse"] = environment
+    for name in ("lakehouse", "engine"):
+        if environment := os.environ.get(f"STEDI_{name.upper()}"):
+            values[name] = environment
     values.update({name: value for name, value in (overrides or {}).items() if value is not None})
     try:
         return Settings(**values)
@@ -263,6 +270,21 @@ def _explained(error: ValidationError, where: str | None) -> ConfigError:
     return ConfigError(
         f"setting {name}: {problem['msg']}", where=where, hint="docs/reference/settings.md lists all settings"
     )
+
+
+def with_engine(settings: Settings, engine: EngineName | None) -> Settings:
+    """The same settings with another engine; unchanged where it is None.
+
+    Raises:
+        ConfigError: there is no such engine.
+    """
+    if engine is None:
+        return settings
+    if engine not in get_args(EngineName):
+        raise ConfigError(
+            "there is no such engine", where="engine", hint=f"choose one of {', '.join(get_args(EngineName))}"
+        )
+    return settings.model_copy(update={"engine": engine})
 
 
 def with_policy(settings: Settings, policy: Policy | None) -> Settings:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from stedi.catalog.state import Run, readable_run
-from stedi.config import Settings, load_settings, override_maintenance, with_policy
+from stedi.config import EngineName, Settings, load_settings, override_maintenance, with_engine, with_policy
 from stedi.contracts import FEEDS, Contract, Policy, contracts
 from stedi.errors import ConfigError, NotFoundError
 from stedi.places import is_remote, place
@@ -63,6 +63,7 @@ class Lakehouse:
         landing: str | Path | None = None,
         *,
         policy: Policy | None = None,
+        engine: EngineName | None = None,
         full: bool = False,
         new_key: bool = False,
         wait_s: float = 0,
@@ -73,6 +74,7 @@ class Lakehouse:
         Args:
             landing: folder that holds the folders of the feeds; `landing` of the settings by default.
             policy: `strict` or `seed`; that of the settings by default.
+            engine: `duckdb` or `spark`; that of the settings by default.
             full: build the derived tables even if nothing changed.
             new_key: make a new pseudonym key, and with it new pseudonyms for everybody.
             wait_s: how long to wait for another run that is at work, in seconds; 0: not at all.
@@ -85,9 +87,10 @@ class Lakehouse:
         from stedi.runs.forget import finish_erasure
         from stedi.runs.run import execute_run
 
-        settings = with_policy(self._settings, policy)
+        chosen = with_engine(self._settings, engine)
+        settings = with_policy(chosen, policy)
         start = clock.stopwatch_s()
-        completed = finish_erasure(self._settings, progress or (lambda *_: None), wait_s)
+        completed = finish_erasure(chosen, progress or (lambda *_: None), wait_s)
         plan, run = execute_run(
             settings,
             self._landing(landing),
@@ -301,9 +304,10 @@ def doctor(path: str | Path | None = None) -> list[Check]:
 
 def interrupt() -> None:
     """Make the engines of this process give up what they run; it ends in an error there. To be called from any thread."""
-    engines = sys.modules.get("stedi.engines.duckdb")
-    if engines is not None:
-        engines.interrupt_all()
+    for name in ("duckdb", "spark"):
+        engines = sys.modules.get(f"stedi.engines.{name}")
+        if engines is not None:
+            engines.interrupt_all()
 
 
 def _contract(name: str, policy: Policy) -> Contract:

@@ -52,6 +52,10 @@ PolicyOption = Annotated[
         help="Which readings may be used, and whose they are; by default `policy` in stedi.toml, else strict."
     ),
 ]
+EngineOption = Annotated[
+    Literal["duckdb", "spark"] | None,
+    typer.Option(help="What runs the models; by default `engine` in stedi.toml, else duckdb."),
+]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what a run would do, and change nothing.")]
 Full = Annotated[
     bool, typer.Option("--full", help="Build the derived tables from all landing rows, even if nothing changed.")
@@ -79,6 +83,7 @@ def register(app: typer.Typer) -> None:
     epilog = examples(
         "stedi run --landing feeds",
         "stedi run --landing feeds --policy seed --lakehouse seed-lake",
+        "stedi run --landing feeds --engine spark",
         "stedi run --landing feeds --dry-run",
         "stedi run --landing feeds --wait 600",
         "stedi run --landing feeds --json | jq .report.withheld",
@@ -90,6 +95,7 @@ def run(
     landing: Landing = None,
     lakehouse: LakehouseDir = None,
     policy: PolicyOption = None,
+    engine: EngineOption = None,
     dry_run: DryRun = False,
     full: Full = False,
     new_key: NewKey = False,
@@ -105,7 +111,9 @@ def run(
         _print_plan(lake, landing, policy, full=full, as_json=as_json)
         return
     with progress(as_json=as_json) as report:
-        result = lake.run(landing, policy=policy, full=full, new_key=new_key, wait_s=wait_s, progress=report)
+        result = lake.run(
+            landing, policy=policy, engine=engine, full=full, new_key=new_key, wait_s=wait_s, progress=report
+        )
     facts = _facts(lake, result.policy, result.plan)
     facts |= {
         "upToDate": result.run is None,

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Protocol
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -11,8 +12,23 @@ if TYPE_CHECKING:
     from stedi.contracts import Contract
 
 
+Part = TypeVar("Part")
+Result = TypeVar("Result")
+#: What is told of work while it is done.
+Tell = Callable[[Any], None]
+
+
 class Engine(Protocol):
-    """Relations by name, and SELECTs over them. One session, used from one thread."""
+    """Relations by name, and SELECTs over them. One session, used from one thread.
+
+    SELECTs are in DuckDB's dialect, of what `translate.spark_sql` translates; those of `ingest` and of users run on the embedded engine
+    alone.
+    """
+
+    @property
+    def readers(self) -> int:
+        """How many embedded engines `spread` has at work at a time."""
+        ...
 
     def use_files(self, name: str, files: Sequence[str], contract: Contract, *, located: bool = False) -> None:
         """Make `name` a relation over Parquet files; without files an empty one of the contract's types.
@@ -74,11 +90,23 @@ class Engine(Protocol):
         """Run a SELECT of the lakehouse's own and return all its rows."""
         ...
 
+    def spread(
+        self, work: Callable[[Engine, Path, Part, Tell], Result], parts: Sequence[Part], tell: Tell, *, far: bool
+    ) -> Iterator[Result]:
+        """Do work that only the embedded engine can do, once per part, and give back the results in the order of the parts.
+
+        It is called with an embedded engine, a scratch folder, the part, and what to tell as it goes. With `far` that happens on other
+        machines where the engine has some: then `work` is a function of a module, parts and results are pickled, and what is told arrives
+        when the part is done. Relations are not known in any case.
+        """
+        ...
+
     def query_untrusted(self, select: str, allowed_files: Sequence[str]) -> pa.RecordBatchReader:
         """Run SQL from a user: one SELECT, over the relations and `allowed_files` alone; the engine is sealed before it.
 
         Raises:
-            QueryError: it does not parse, is not a SELECT, or reaches for anything else.
+            QueryError: it does not parse, is not a SELECT, or reaches for anything else; Spark cannot be sealed, and refuses all: readers
+                get the embedded engine from `start.start_reader`.
         """
         ...
 

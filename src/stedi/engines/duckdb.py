@@ -7,7 +7,7 @@ this module: `_translated` turns each into an error of ours that says what was b
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from stedi.contracts import Contract
+    from stedi.engines.base import Engine, Part, Result, Tell
 
 _TYPES = {
     "varchar": "VARCHAR",
@@ -82,6 +83,10 @@ class DuckDBEngine:
             self._con.execute("SET enable_progress_bar = false")  # 1.5 draws one on stdout, into the data
         self._objects = Objects(self._con, s3 or S3Options())
         _open.add(self)
+
+    @property
+    def readers(self) -> int:
+        return 1  # which uses all cores
 
     def use_files(self, name: str, files: Sequence[str], contract: Contract, *, located: bool = False) -> None:
         if files:
@@ -175,6 +180,17 @@ class DuckDBEngine:
         with _translated("querying"):
             table: pa.Table = self._con.sql(select).to_arrow_table()
         return table
+
+    def spread(
+        self,
+        work: Callable[[Engine, Path, Part, Tell], Result],
+        parts: Sequence[Part],
+        tell: Tell,
+        *,
+        far: bool,  # noqa: ARG002 - there are no other machines
+    ) -> Iterator[Result]:
+        for part in parts:
+            yield work(self, self._scratch, part, tell)
 
     def query_untrusted(self, select: str, allowed_files: Sequence[str]) -> pa.RecordBatchReader:
         with _translated("sealing the engine"):

@@ -6,6 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from stedi.config import Settings
+from stedi.errors import ConfigError
+from stedi.places import is_remote
 
 if TYPE_CHECKING:
     from stedi.engines.base import Engine
@@ -18,7 +20,26 @@ def start_engine(settings: Settings, scratch: Path) -> Engine:
     Args:
         settings: of the lakehouse.
         scratch: folder for what memory does not hold; removed by the caller.
+
+    Raises:
+        ConfigError: the engine that the settings ask for is not installed, or cannot write there.
     """
+    if settings.engine == "spark":
+        if is_remote(settings.home.warehouse):
+            raise ConfigError(
+                "the engine spark does not write to S3 yet",
+                where="engine",
+                hint='take the embedded engine for tables on S3: engine = "duckdb"',
+            )
+        try:
+            from stedi.engines.spark import SparkEngine
+        except ImportError:
+            raise ConfigError(
+                "the engine spark needs PySpark",
+                where="engine",
+                hint="pip install 'stedi-lakehouse[spark]'; or take the embedded engine: engine = \"duckdb\"",
+            ) from None
+        return SparkEngine(scratch, settings.memory_limit, settings.threads)
     return start_reader(settings, scratch)
 
 

@@ -7,18 +7,19 @@ file brought before, and `changed_NAME`, both.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import replace
+from itertools import chain
 
 from stedi.catalog.state import Run
 from stedi.catalog.tables import Tables
 from stedi.contracts import FEEDS
 from stedi.engines.sql import listed
 from stedi.ingest.discover import LandingFile
-from stedi.ingest.land import Lander
 from stedi.ingest.objects import fetched
-from stedi.ingest.profile import Profile, profiles
+from stedi.ingest.parts import LandingPart, is_much, land_part, profile_part, shared_out
+from stedi.ingest.profile import Profile
 from stedi.privacy.register import Register
 from stedi.runs.plan import KnownFile, Plan
 from stedi.runs.stage import Progress, Stage
@@ -34,8 +35,8 @@ def land(stage: Stage, plan: Plan, known: Mapping[str, KnownFile], progress: Pro
     with closing(fetched(reading.files, stage.scratch / "objects")) as waves:
         for wave in waves:
             reading.read(wave)
-    added, fresh_files = reading.added(), reading.fresh
-    stage.staged.files += [_known(p, reading.landers[p.file.feed].landed.counts[p.file.path]) for p in fresh_files]
+    added, fresh_files = reading.added, reading.fresh
+    stage.staged.files += [_known(p, reading.counts[p.file.path]) for p in fresh_files]
     register = Register.load(stage.settings.key_file)
     if not register.empty:
         added, suppressed = suppress(stage, added, register)
@@ -72,7 +73,8 @@ class _Reading:
     Attributes:
         files: all that are to be looked at.
         fresh: those of them, so far, whose content is new, and which were read.
-        landers: by feed.
+        added: the staged files, by table.
+        counts: per landing file that was read, records landed and records quarantined.
     """
 
     def __init__(
@@ -81,31 +83,30 @@ class _Reading:
         self._stage, self._known, self._progress = stage, known, progress
         self.files = sorted(files, key=lambda file: list(FEEDS).index(file.feed))
         self.fresh: list[Profile] = []
-        self.landers: dict[str, Lander] = {}
-        self._total, self._done, self._checked = sum(file.size for file in files), 0, 0
+        self.added: dict[str, list[str]] = {}
+        self.counts: dict[str, tuple[int, int]] = {}
+        self._total, self._done, self._checked, self._parts = sum(file.size for file in files), 0, 0, 0
 
     def read(self, wave: list[LandingFile]) -> None:
         """Read files of this machine, or that were fetched to it."""
         fresh_files = self._look(wave)
         self._progress("reading", self._done, self._total)
-        for feed in FEEDS:
-            if fresh := [profile for profile in fresh_files if profile.file.feed == feed]:
-                if feed not in self.landers:
-                    self.landers[feed] = self._lander(feed)
-                self.landers[feed].land(fresh)
+        parts = list(self._parts_of(fresh_files))
+        far = is_much([profile.file for profile in fresh_files])
+        for part, landed in zip(
+            parts, self._stage.engine.spread(land_part, parts, self._on_file, far=far), strict=True
+        ):
+            self.added.setdefault(FEEDS[part.feed], []).extend(landed.landing)
+            self.added.setdefault("quarantine", []).extend(landed.quarantine)
+            self.counts |= landed.counts
         self.fresh += fresh_files
-
-    def added(self) -> dict[str, list[str]]:
-        """The staged files, by table."""
-        added = {FEEDS[feed]: lander.landed.landing for feed, lander in self.landers.items()}
-        return added | {"quarantine": [path for lander in self.landers.values() for path in lander.landed.quarantine]}
 
     def _look(self, wave: list[LandingFile]) -> list[Profile]:
         """Profile files; those whose content is new are to be read."""
         fresh = []
-        for profile in profiles(wave):
-            self._progress("checking", self._checked, len(self.files))
-            self._checked += 1
+        engine = self._stage.engine
+        found = engine.spread(profile_part, shared_out(wave, engine.readers), self._on_look, far=is_much(wave))
+        for profile in chain.from_iterable(found):
             before = self._known.get(profile.file.path)
             if before is not None and before.sha256 == profile.sha256:
                 self._stage.staged.noted.append(_known(profile, (before.landed, before.quarantined)))
@@ -114,23 +115,25 @@ class _Reading:
                 fresh.append(profile)
         return fresh
 
-    def _on_file(self, profile: Profile) -> None:
-        self._done += profile.file.size
+    def _on_look(self, _path: str) -> None:
+        self._progress("checking", self._checked, len(self.files))
+        self._checked += 1
+
+    def _on_file(self, size: int) -> None:
+        self._done += size
         self._progress("reading", self._done, self._total)
 
-    def _lander(self, feed: str) -> Lander:
+    def _parts_of(self, fresh: list[Profile]) -> Iterator[LandingPart]:
+        """What is landed at a time, feed by feed: all files of a feed, or several parts of them where several readers are at work."""
         stage = self._stage
-        pair = (stage.contracts[FEEDS[feed]], stage.contracts["quarantine"])
-        return Lander(
-            stage.engine,
-            feed,
-            pair,
-            {contract.name: stage.tables.field_ids(contract) for contract in pair},
-            {contract.name: str(stage.tables.data_folder(contract.name) / stage.token) for contract in pair},
-            stage.scratch,
-            stage.started_at.isoformat(),
-            self._on_file,
-        )
+        for feed, table in FEEDS.items():
+            pair = (stage.contracts[table], stage.contracts["quarantine"])
+            ids = {contract.name: stage.tables.field_ids(contract) for contract in pair}
+            folders = {contract.name: stage.tables.data_folder(contract.name) for contract in pair}
+            for group in shared_out([p for p in fresh if p.file.feed == feed], stage.engine.readers):
+                prefixes = {name: str(folder / f"{stage.token}-{self._parts}") for name, folder in folders.items()}
+                self._parts += 1
+                yield LandingPart(feed, group, pair, ids, prefixes, stage.started_at.isoformat())
 
 
 def _change(stage: Stage, table: str, added: list[str], gone: str | None) -> None:
