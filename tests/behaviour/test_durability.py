@@ -68,13 +68,14 @@ def test_all_that_a_commit_refers_to_is_forced_to_the_disk_first(
 ) -> None:
     disk, checked = Disk(monkeypatch), []
 
-    def before_statement(_: Any, __: Any, statement: str, parameters: Any, *___: Any) -> None:
+    def before_statement(_: Any, __: Any, statement: str, parameters: Any, ___: Any, many: bool) -> None:
         if statement.startswith(("INSERT INTO iceberg_tables", "UPDATE iceberg_tables")):
-            metadata = [str(p) for p in parameters if str(p).endswith(".metadata.json")]
-            assert metadata
-            lost = [what for path in referred(metadata[0]) for what in disk.missing(path, tmp_path)]
-            assert lost == [], statement
-            checked.append(metadata[0])
+            for row in parameters if many else [parameters]:
+                metadata = [str(p) for p in row if str(p).endswith(".metadata.json")]
+                assert metadata
+                lost = [what for path in referred(metadata[0]) for what in disk.missing(path, tmp_path)]
+                assert lost == [], statement
+                checked.append(metadata[0])
 
     sqlalchemy.event.listen(sqlalchemy.Engine, "before_cursor_execute", before_statement)
     try:

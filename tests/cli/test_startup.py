@@ -48,6 +48,19 @@ def test_reading_rows_imports_no_catalog(small_lake: Path) -> None:
     )
 
 
+def test_the_program_runs_without_pandas_where_it_is_installed(small_feeds: Path, tmp_path: Path) -> None:
+    program = (
+        "import os, sys; os._exit = lambda code: print(code, *sys.modules, file=sys.__stderr__);"
+        " from stedi.cli import main; main()"
+    )
+    arguments = ["run", "--landing", str(small_feeds), "--lakehouse", str(tmp_path / "lake")]
+    done = subprocess.run([sys.executable, "-c", program, *arguments], capture_output=True, text=True, check=True)
+    code, *names = done.stderr.splitlines()[-1].split()
+    assert code == "0"
+    assert "pyarrow.dataset" in names  # which imports pandas where it can
+    assert "pandas" not in names
+
+
 def test_importing_stedi_imports_nothing_heavy() -> None:
     done = subprocess.run(
         [sys.executable, "-c", "import sys, stedi; print(*sys.modules)"], capture_output=True, text=True, check=True

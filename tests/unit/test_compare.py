@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 import stedi
-from bench import report
+from bench import report, steps
 from bench.__main__ import Figure
 from bench.compare import check_rows, rows_of_files, rows_of_lakehouse
 from bench.rivals import floor, plain, with_pandas, with_polars
@@ -143,3 +143,11 @@ def test_the_readme_is_written_between_its_markers(tmp_path: Path, monkeypatch: 
     assert "| `stedi run` / the floor | at most 1.3 | 1.25 (1.25 to 1.25) | 1.25 (1.25 to 1.25) |" in text
     report.forget(["10000"])
     assert [kept["size"] for kept in report.rounds()] == ["stedi-2023"]
+
+
+def test_steps_stand_beside_those_of_the_usual_chain_and_identity_is_a_share_of_all() -> None:
+    run = [("reading", 6.0, 10.0), ("session_evidence", 1.0, 3.0), ("device_sessions", 1.0, 1.0), ("commit", 2.0, 6.0)]
+    shown = steps.table(run, [("reading", 3.0, 5.0)])
+    assert "| 6.00 | 10.00 | 50 % | 3.00 | 5.00 |" in shown
+    assert "| **all** | 10.00 | 20.00 | 100 % | 3.00 | 5.00 |" in shown
+    assert "Identity takes 20 % of the wall time, 20 % of the processor's." in shown

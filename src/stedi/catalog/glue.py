@@ -7,12 +7,15 @@ table, and which columns identify a person, as the column parameter `pii`. Comme
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any
 
 from pyiceberg.catalog.glue import GlueCatalog
 from pyiceberg.exceptions import NamespaceAlreadyExistsError, NoSuchNamespaceError
+from pyiceberg.schema import Schema
 from pyiceberg.table import Table
+from pyiceberg.typedef import Properties
 
 from stedi.catalog.files import file_access
 from stedi.catalog.glue_pointer import glue_client
@@ -49,6 +52,11 @@ class Catalog(GlueCatalog):
 
     def _update_glue_table(self, database_name: str, table_name: str, table_input: Any, version_id: str) -> None:
         super()._update_glue_table(database_name, table_name, described(table_input), version_id)
+
+    def create_all(self, namespace: str, tables: Mapping[str, tuple[Schema, Properties]]) -> None:
+        """Create tables, one after another: Glue knows no other way."""
+        for name, (schema, properties) in tables.items():
+            self.create_table((namespace, name), schema, properties=properties)
 
     def close(self) -> None:
         """Nothing is held open."""

@@ -5,7 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from pyiceberg.manifest import DataFile, ManifestContent, ManifestFile
+import pyarrow.parquet as pq
+from pyiceberg.io import FileIO
+from pyiceberg.io.pyarrow import (
+    compute_statistics_plan,
+    data_file_statistics_from_parquet_metadata,
+    parquet_path_to_id_mapping,
+)
+from pyiceberg.manifest import DataFile, DataFileContent, FileFormat, ManifestContent, ManifestFile
 from pyiceberg.table import Table, Transaction
 from pyiceberg.table.metadata import TableMetadata
 from pyiceberg.table.snapshots import Snapshot, ancestors_of
@@ -26,6 +33,8 @@ class QuickTransaction(Transaction):
     def table_metadata(self) -> TableMetadata:
         """The metadata with all updates so far."""
         base, updates = self._table.metadata, self._updates
+        if not updates:
+            return base
         if self._known is None or self._known[0] is not base or self._known[1] is not updates:
             self._known = (base, updates, super().table_metadata)
         return self._known[2]
@@ -52,6 +61,32 @@ def live_files(table: Table, snapshot: Snapshot) -> Iterator[DataFile]:
                 hint="rewrite the table there with copy-on-write, then try again",
             )
         yield from (entry.data_file for entry in manifest.fetch_manifest_entry(table.io, discard_deleted=True))
+
+
+def described(io: FileIO, metadata: TableMetadata, paths: Iterable[str]) -> Iterator[DataFile]:
+    """Data files as manifests describe them, from their footers.
+
+    The engine wrote them under the table's own schema. So they are not compared with it, which takes PyIceberg as long as a small commit.
+    """
+    schema = metadata.schema()
+    plan, columns = compute_statistics_plan(schema, metadata.properties), parquet_path_to_id_mapping(schema)
+    for path in paths:
+        file = io.new_input(path)
+        with file.open() as content:
+            footer = pq.read_metadata(content)  # type: ignore[arg-type]
+        found = data_file_statistics_from_parquet_metadata(footer, plan, columns)
+        yield DataFile.from_args(
+            content=DataFileContent.DATA,
+            file_path=path,
+            file_format=FileFormat.PARQUET,
+            partition=found.partition(metadata.spec(), schema),
+            file_size_in_bytes=len(file),
+            sort_order_id=None,
+            spec_id=metadata.default_spec_id,
+            equality_ids=None,
+            key_metadata=None,
+            **found.to_serialized_dict(),
+        )
 
 
 @dataclass(frozen=True)

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from pathlib import Path
 
 from pyiceberg.catalog.sql import IcebergTables, SqlCatalog
-from pyiceberg.table import Table
+from pyiceberg.schema import Schema
+from pyiceberg.table import CommitTableResponse, Table
+from pyiceberg.table.update import TableRequirement, TableUpdate
+from pyiceberg.typedef import Identifier, Properties
+from sqlalchemy import insert
 from sqlalchemy.exc import DatabaseError
 
 from stedi.aws import explained
@@ -20,21 +25,76 @@ from stedi.errors import StorageError
 from stedi.home import DATABASE, Home
 from stedi.places import Place, is_remote
 
+_LOCATION = (
+    "SELECT metadata_location FROM iceberg_tables WHERE catalog_name = ? AND table_namespace = ? AND table_name = ?"
+)
+
 
 class Catalog(SqlCatalog):
-    """PyIceberg's, which reads a metadata file once: such files never change, and a run asks for its tables a hundred times."""
+    """PyIceberg's, which reads a metadata file once: such files never change, and a run asks for its tables a hundred times.
+
+    Where a table is now is asked of SQLite each time, but without building the question anew.
+    """
 
     def __init__(self, name: str, **properties: str) -> None:
         super().__init__(name, **properties)
         self._read: dict[str, Table] = {}
+        self._namespaces: set[str | Identifier] = set()
+
+    def load_table(self, identifier: str | Identifier) -> Table:
+        """The table as SQLite has it now."""
+        known = self._read.get(self.table_name_from(identifier))
+        if known is None or self._location(identifier) != known.metadata_location:
+            return super().load_table(identifier)
+        return self._handle(known)
+
+    def table_exists(self, identifier: str | Identifier) -> bool:
+        """Whether there is such a table."""
+        return self._location(identifier) is not None
+
+    def namespace_exists(self, identifier: str | Identifier) -> bool:
+        """Whether there is such a namespace; none is ever dropped."""
+        if identifier not in self._namespaces and super().namespace_exists(identifier):
+            self._namespaces.add(identifier)
+        return identifier in self._namespaces
+
+    def create_all(self, namespace: str, tables: Mapping[str, tuple[Schema, Properties]]) -> None:
+        """Create tables in one transaction; their first metadata files are forced to the disk together."""
+        staged = {
+            name: self._create_staged_table((namespace, name), schema, properties=more)
+            for name, (schema, more) in tables.items()
+        }
+        with ThreadPoolExecutor(8) as pool:
+            list(pool.map(lambda a: self._write_metadata(a.metadata, a.io, a.metadata_location), staged.values()))
+        rows = [self._create_table_row(namespace, name, one.metadata_location) for name, one in staged.items()]
+        with self.engine.begin() as connection:
+            connection.execute(insert(IcebergTables), rows)
+        self._read |= {name: self._handle(one) for name, one in staged.items()}
+
+    def commit_table(
+        self, table: Table, requirements: tuple[TableRequirement, ...], updates: tuple[TableUpdate, ...]
+    ) -> CommitTableResponse:
+        """Commit; what was committed need not be read again."""
+        made = super().commit_table(table, requirements, updates)
+        self._read[table.name()[-1]] = Table(table.name(), made.metadata, made.metadata_location, table.io, self)
+        return made
+
+    def _location(self, identifier: str | Identifier) -> str | None:
+        namespace = self.namespace_to_string(self.namespace_from(identifier))
+        with self.engine.connect() as connection:
+            where = (self.name, namespace, self.table_name_from(identifier))
+            found: str | None = connection.exec_driver_sql(_LOCATION, where).scalar()
+        return found
+
+    def _handle(self, read: Table) -> Table:
+        """A table of its own for each caller: its commits change it in place."""
+        return Table(read.name(), read.metadata, read.metadata_location, read.io, self)
 
     def _convert_orm_to_iceberg(self, orm_table: IcebergTables) -> Table:
         name, location = orm_table.table_name, orm_table.metadata_location
         if name not in self._read or self._read[name].metadata_location != location:
             self._read[name] = super()._convert_orm_to_iceberg(orm_table)
-        read = self._read[name]
-        # A table of its own for each caller: its commits change it in place.
-        return Table(read.name(), read.metadata, read.metadata_location, read.io, self)
+        return self._handle(self._read[name])
 
 
 def load_catalog(home: Home) -> Catalog:

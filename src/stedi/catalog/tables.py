@@ -20,7 +20,6 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 from pyiceberg.exceptions import NoSuchNamespaceError, NoSuchTableError
-from pyiceberg.io.pyarrow import parquet_files_to_data_files
 from pyiceberg.table import Table
 from pyiceberg.table.snapshots import Operation
 
@@ -29,7 +28,7 @@ from stedi.catalog.durable import make_folder, sync
 from stedi.catalog.published import check_version, damaged, lakehouse_exists, runs_location
 from stedi.catalog.remote_lease import require_lease
 from stedi.catalog.schema import evolve, properties_of, schema_of
-from stedi.catalog.snapshots import Overwrite, QuickTransaction, ancestors, live_files, live_files_among
+from stedi.catalog.snapshots import Overwrite, QuickTransaction, ancestors, described, live_files, live_files_among
 from stedi.catalog.sqlite import catalog_explained, storage_error
 from stedi.contracts import Contract
 from stedi.errors import LakehouseError, NotFoundError
@@ -140,13 +139,16 @@ class Tables:
         except OSError as error:
             raise storage_error(self.folder, error) from None
 
-    def ensure(self, contract: Contract) -> None:
-        """Create the table of a contract where it is missing. Columns that identify a person keep no bounds in manifests."""
-        if self._catalog.table_exists((self.home.database, contract.name)):
-            return
-        self._catalog.create_table(
-            (self.home.database, contract.name), schema_of(contract), properties=properties_of(contract)
-        )
+    def ensure(self, *contracts: Contract) -> None:
+        """Create the tables of contracts where they are missing. Columns that identify a person keep no bounds in manifests."""
+        known = set(self.names())
+        missing = {
+            contract.name: (schema_of(contract), properties_of(contract))
+            for contract in contracts
+            if contract.name not in known
+        }
+        if missing:
+            self._catalog.create_all(self.home.database, missing)
 
     def evolve(self, contract: Contract) -> None:
         """Give a table the columns of its contract, where it has others."""
@@ -231,7 +233,7 @@ class Tables:
             ) as update:
                 for file in live_files_among(table, set(change.remove)):
                     update.delete_data_file(file)
-                for file in parquet_files_to_data_files(table.io, transaction.table_metadata, iter(change.add)):
+                for file in described(table.io, transaction.table_metadata, change.add):
                     update.append_data_file(file)
         snapshot = table.current_snapshot()  # as committed; to ask the catalog again could fail, and it is done
         known = self._planned.get((contract.name, before)) if before is not None else []

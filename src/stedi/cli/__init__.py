@@ -20,6 +20,7 @@ from stedi.cli import (
     diff,
     doctor,
     failures,
+    frames,
     hold,
     interrupts,
     maintain,
@@ -119,6 +120,7 @@ def _stream(given: TextIO | None, descriptor: int) -> TextIO:
 def main() -> None:
     """Entry point of the program. Leaves without tearing the interpreter down, which would take a quarter of a second."""
     gc.set_threshold(_OBJECTS)
+    frames.do_without_pandas()
     interrupts.notice_signals()
     sys.stdout, sys.stderr = _stream(sys.stdout, 1), _stream(sys.stderr, 2)
     code = run_cli(sys.argv[1:])

@@ -182,8 +182,7 @@ class Execution:
         self, plan: Plan, known: dict[str, KnownFile], key: bytes, progress: Progress
     ) -> Iterator[tuple[Stage, Withheld]]:
         """Steps 3 and 4; the engine knows the staged tables until the block ends."""
-        for contract in self._contracts.values():
-            self._tables.ensure(contract)
+        self._tables.ensure(*self._contracts.values())
         engine = start_engine(self._settings, self._tables.home.scratch(self._token))
         try:
             stage = Stage(self._tables, engine, self._settings, self._token, self._started_at, self._last)
