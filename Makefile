@@ -1,5 +1,5 @@
 # `make demo` and `make test` work on a fresh machine with Python 3.11 or newer; everything else is for those who change the code.
-.PHONY: demo test test-aws test-spark test-deploy lint docs bench bench-compare contracts clean setup
+.PHONY: demo test test-aws test-spark test-deploy test-interop lint docs bench bench-compare contracts clean setup
 .SHELLFLAGS := -euo pipefail -c
 SHELL := bash
 
@@ -20,7 +20,7 @@ demo: setup ## Simulated feeds in, a training table out, start to finish
 	@$(RUN) bash tools/demo.sh
 
 test: setup lint contracts ## Everything that must hold
-	@$(RUN) pytest -n auto --dist worksteal --cov --cov-report=term --durations=20 $(LONG:%=--ignore=%) --ignore=tests/aws --ignore=tests/deploy --ignore=tests/spark
+	@$(RUN) pytest -n auto --dist worksteal --cov --cov-report=term --durations=20 $(LONG:%=--ignore=%) --ignore=tests/aws --ignore=tests/deploy --ignore=tests/spark --ignore=tests/interop
 	@echo "--- long searches: random histories, kills, faults"
 	@$(RUN) pytest -n auto --dist worksteal --durations=30 $(LONG)
 	@echo "--- the same promises on DuckDB 1.5, and its Iceberg extension reading our tables"
@@ -39,6 +39,9 @@ test-spark: setup ## What must hold on Spark: its engine, every model, and the b
 	@PYSPARK_SUBMIT_ARGS="$(FEW_ROWS)" UV_PROJECT_ENVIRONMENT=.venv-spark $(RUN) --group spark pytest --durations=20 tests/spark
 	@echo "--- what is promised of any lakehouse, on Spark"
 	@STEDI_ENGINE=spark PYSPARK_SUBMIT_ARGS="$(FEW_ROWS)" UV_PROJECT_ENVIRONMENT=.venv-spark $(RUN) --group spark pytest --durations=20 $(ON_SPARK)
+
+test-interop: setup ## Spark, Trino, Polars, PyIceberg and DuckDB read our tables; fetches 0.9 GB once, to ~/.cache/stedi-tests
+	@UV_PROJECT_ENVIRONMENT=.venv-interop $(RUN) --group interop --group aws bash tools/interop.sh
 
 lint: setup ## Style, types, layers
 	@$(RUN) ruff format --check .
@@ -59,7 +62,7 @@ bench-compare: setup ## `stedi run` beside what one would run instead; needs Jav
 	@UV_PROJECT_ENVIRONMENT=.venv-bench-compare $(RUN) --no-default-groups --group duckdb2 --group bench python -m bench.compare --sizes stedi-2023,10000
 
 clean:
-	rm -rf .venv .venv-aws .venv-spark .venv-aws1 .venv-deploy .venv-duckdb1 .venv-contracts .venv-bench .venv-bench-compare .uv demo bench/out .coverage* .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-aws .venv-spark .venv-aws1 .venv-deploy .venv-duckdb1 .venv-interop .venv-contracts .venv-bench .venv-bench-compare .uv demo bench/out .coverage* .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 setup: $(UV)
 

@@ -141,6 +141,27 @@ NoOrAnyKey = Annotated[Path | None, WrapValidator(_keyed)]
 NoOrAnyPlace = Annotated[Place | None, WrapValidator(_placed)]
 
 
+class AthenaSettings(BaseModel):
+    """Where `stedi query --on athena` runs. Credentials come from AWS's standard chain alone."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    workgroup: str = Field("primary", description="Workgroup that runs the queries; it may set limits and the output.")
+    output: str | None = Field(
+        None,
+        pattern=r"^s3://.+",
+        description="Where Athena writes results, such as `s3://bucket/athena/`; that of the workgroup by default.",
+    )
+    database: str = Field("stedi", description="Database in which names of tables are looked up.")
+    catalog: str = Field("AwsDataCatalog", description="Data catalog that holds the database.")
+    region: str | None = Field(None, description="AWS region; that of the environment or the profile by default.")
+    usd_per_tb: float = Field(
+        5.0,
+        ge=0,
+        description="Price of a TB (10^12 bytes) scanned, in US dollars, for the cost that is shown; the list price of most regions.",
+    )
+
+
 class Settings(BaseModel):
     """Everything that can be set. Unknown names are refused."""
 
@@ -189,6 +210,7 @@ class Settings(BaseModel):
     devices: DeviceSettings = Field(DeviceSettings(), description="Thresholds of the device evidence.")
 
     maintenance: MaintenanceSettings = Field(MaintenanceSettings(), description="Upkeep of files and earlier runs.")
+    athena: AthenaSettings = Field(AthenaSettings(), description="Queries in Athena.")
 
     @model_validator(mode="after")
     def _catalog_fits_the_lakehouse(self) -> Self:

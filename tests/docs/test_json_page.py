@@ -24,6 +24,7 @@ COMMANDS = {
     "stedi tables": ["tables"],
     "stedi show": ["show", "machine_learning_curated"],
     "stedi query": ["query", "SELECT 1 AS one, 2.5 AS two"],
+    "stedi ddl": ["ddl", "--location", "s3://bucket/landing"],
     "stedi runs": ["runs"],
     "stedi diff": ["diff", "2", "2"],
     "stedi quarantine list": ["quarantine", "list"],

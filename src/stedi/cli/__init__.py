@@ -16,6 +16,7 @@ import typer
 from stedi import __version__
 from stedi.cli import (
     consent,
+    ddl,
     devices,
     diff,
     doctor,
@@ -47,6 +48,7 @@ COMMANDS = (
     tables,
     show,
     query,
+    ddl,
     runs,
     diff,
     quarantine,

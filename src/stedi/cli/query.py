@@ -39,7 +39,13 @@ _ENDINGS: dict[str, Format] = {
     ".parquet": "parquet",
 }
 
-Sql = Annotated[str, typer.Argument(metavar="SQL", help="One SELECT in DuckDB's dialect; - reads it from stdin.")]
+Sql = Annotated[
+    str, typer.Argument(metavar="SQL", help="One SELECT in the dialect of the engine; - reads it from stdin.")
+]
+On = Annotated[
+    Literal["duckdb", "athena"],
+    typer.Option("--on", help="Engine: the embedded one, or Athena on AWS, by [athena] in stedi.toml."),
+]
 FormatOption = Annotated[
     Format | None,
     typer.Option(
@@ -62,12 +68,14 @@ def register(app: typer.Typer) -> None:
         'stedi query "FROM machine_learning_curated" --output training.parquet',
         'stedi query "SELECT * FROM customers_curated" --as-of 3 --format json | jq .',
         "stedi query - < question.sql",
+        'stedi query --on athena "SELECT count(*) FROM machine_learning_curated"',
     )
     app.command("query", short_help="Run one SELECT over the tables.", epilog=epilog)(query)
 
 
 def query(
     sql: Sql,
+    on: On = "duckdb",
     as_of: AsOf = None,
     format: FormatOption = None,
     output: Output = None,
@@ -77,10 +85,17 @@ def query(
     """Run one SELECT over the tables and print its rows as they are, personal values included.
 
     It reads the tables that `stedi tables` lists and nothing else: no files, no network, and it changes nothing. --json is --format json.
+
+    With --on athena the SELECT runs in Athena, whose database may hold other tables, too; bytes scanned and cost are told on stderr.
     """
     chosen = _format(format, output, as_json=as_json)
+    if on == "athena" and as_of is not None:
+        raise typer.BadParameter(
+            "--as-of reads the lakehouse itself; in Athena write FOR VERSION AS OF and the snapshot of `stedi runs`"
+        )
     lake = opened(lakehouse, as_of)
-    rows = lake.query(sys.stdin.read() if sql == "-" else sql)
+    text = sys.stdin.read() if sql == "-" else sql
+    rows = lake.query(text) if on == "duckdb" else _in_athena(lake, text)
     if chosen == "table":
         _print_table(rows)
         return
@@ -91,6 +106,16 @@ def query(
     with _replacing(output, lake) as out:
         written = _write(rows, chosen, out)
     note(f"{counted(written, 'row')} written to {output}")
+
+
+def _in_athena(lake: Lakehouse, sql: str) -> Rows:
+    from stedi.athena.query import Spent, query_athena
+
+    def tell(spent: Spent) -> None:
+        cost = f"about {spent.usd:.5f} USD by [athena] usd_per_tb"
+        note(f"athena: {spent.seconds:.1f} s, {counted(spent.scanned_bytes, 'byte')} scanned, {cost}")
+
+    return query_athena(lake.settings.athena, sql, tell)
 
 
 def _format(format: Format | None, output: Path | None, *, as_json: bool) -> Format:
