@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import math
+import re
 from pathlib import Path
 
 import duckdb
@@ -80,6 +81,32 @@ def test_duckdb_with_its_iceberg_extension(lake: stedi.Lakehouse) -> None:
         rows = con.execute(f"SELECT * FROM iceberg_scan('{location}')").to_arrow_table().to_pylist()
         assert in_order([tuple(row.values()) for row in rows]) == ours(lake, name), name
     tables.close()
+    con.close()
+
+
+def test_the_scripts_of_the_page_for_duckdb(lake: stedi.Lakehouse, capsys: pytest.CaptureFixture[str]) -> None:
+    """As `docs/guides/other-engines.md` has them, but for where the extension comes from."""
+    extensions = [_extension(name) for name in ("avro", "iceberg")]
+    if None in extensions:
+        pytest.skip("the Iceberg extension has wheels for DuckDB 1.5.5 only: `make test` runs this there")
+    page = Path(__file__).resolve().parents[2] / "docs" / "guides" / "other-engines.md"
+    (section,) = re.findall(r"^## DuckDB\n(.*?)^## ", page.read_text("utf-8"), re.DOTALL | re.MULTILINE)
+    (sql,) = re.findall(r"^```sql\n(.*?)^```$", section, re.DOTALL | re.MULTILINE)
+    (script,) = re.findall(r"^```python\n(.*?)^```$", section, re.DOTALL | re.MULTILINE)
+    load = [f"LOAD '{path}'" for path in extensions]
+    rows = lake.table("machine_learning_curated").to_arrow().num_rows
+    script = script.replace('connection.execute("INSTALL iceberg")', f"connection.execute({load[0]!r})")
+    script = script.replace('connection.execute("LOAD iceberg")', f"connection.execute({load[1]!r})")
+    exec(script.replace("/data/lakehouse", str(lake.folder)), {})
+    assert capsys.readouterr().out == f"({rows},)\n"
+    tables = catalog(lake)
+    newest = tables.load_table(("stedi", "machine_learning_curated")).metadata_location
+    tables.close()
+    named = re.sub(r"'/data/lakehouse/[^']*<newest>[^']*'", f"'{newest}'", sql.partition("LOAD iceberg;")[2])
+    con = duckdb.connect()
+    for command in load:
+        con.execute(command)
+    assert con.execute(named).fetchall() == [(rows,)]
     con.close()
 
 
