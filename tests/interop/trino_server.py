@@ -16,7 +16,7 @@ from typing import Any
 from interop.artifacts import Unavailable, trino_home
 from interop.lakes import Bag, bag_of
 
-_START_S = 240
+_START_S = 600
 _CONFIG = """\
 coordinator=true
 node-scheduler.include-coordinator=true
