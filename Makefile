@@ -40,7 +40,7 @@ test-spark: setup ## What must hold on Spark: its engine, every model, and the b
 	@echo "--- what is promised of any lakehouse, on Spark"
 	@STEDI_ENGINE=spark PYSPARK_SUBMIT_ARGS="$(FEW_ROWS)" UV_PROJECT_ENVIRONMENT=.venv-spark $(RUN) --group spark pytest --durations=20 $(ON_SPARK)
 
-test-interop: setup ## Spark, Trino, Polars, PyIceberg and DuckDB read our tables; fetches 0.9 GB once, to ~/.cache/stedi-tests
+test-interop: setup ## Spark and Trino read our tables, and run the DDL and the queries of the guides; fetches 0.9 GB once, to ~/.cache/stedi-tests
 	@UV_PROJECT_ENVIRONMENT=.venv-interop $(RUN) --group interop --group aws bash tools/interop.sh
 
 lint: setup ## Style, types, layers

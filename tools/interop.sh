@@ -14,4 +14,4 @@ if [ ${#missing[@]} -gt 0 ]; then
 fi
 # The tests fetch, too; but where it is done before, a download does not count as a test's time. They tell what fails.
 (cd tests && python -m interop.artifacts) || echo "some programs cannot be fetched" >&2
-exec pytest -q --durations=15 tests/interop
+exec pytest --durations=15 tests/interop
