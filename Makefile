@@ -9,8 +9,6 @@ RUN := $(UV) run --locked --quiet
 SAME_ON_ANY_ENGINE := $(addprefix tests/behaviour/,test_kills.py test_faults.py test_readers.py test_erasure_kills.py test_concurrency.py test_durability.py)
 # Long searches run without coverage, which makes a run of the product half as long again.
 LONG := tests/property $(SAME_ON_ANY_ENGINE)
-# Of the behaviour tests, those whose runs, upkeep and erasures between them reach every statement, in the minutes that CI has.
-ON_SPARK := $(addprefix tests/behaviour/,test_consent.py test_specification.py)
 # Options of Spark for tests: to compile code takes longer than to run it over few rows.
 FEW_ROWS := --conf spark.sql.codegen.wholeStage=false --conf spark.driver.extraJavaOptions=-XX:TieredStopAtLevel=1 pyspark-shell
 export UV_COMPILE_BYTECODE := 1
@@ -34,11 +32,9 @@ test-aws: setup ## What must hold on S3 and Glue: a real S3 server and moto's Gl
 test-deploy: setup ## The deployment to AWS: synthesized, linted, deployed into moto; Node comes from PyPI
 	@UV_PROJECT_ENVIRONMENT=.venv-deploy $(RUN) --group deploy pytest -n auto --dist loadfile --durations=10 tests/deploy
 
-test-spark: setup ## What must hold on Spark: its engine, every model, and the behaviour tests
+test-spark: setup ## What must hold on Spark: everything that is asked of an engine, on both
 	@bash tools/require_java.sh
 	@PYSPARK_SUBMIT_ARGS="$(FEW_ROWS)" UV_PROJECT_ENVIRONMENT=.venv-spark $(RUN) --group spark pytest --durations=20 tests/spark
-	@echo "--- what is promised of any lakehouse, on Spark"
-	@STEDI_ENGINE=spark PYSPARK_SUBMIT_ARGS="$(FEW_ROWS)" UV_PROJECT_ENVIRONMENT=.venv-spark $(RUN) --group spark pytest --durations=20 $(ON_SPARK)
 
 test-interop: setup ## Spark and Trino read our tables, and run the DDL and the queries of the guides; fetches 0.9 GB once, to ~/.cache/stedi-tests
 	@UV_PROJECT_ENVIRONMENT=.venv-interop $(RUN) --group interop --group aws bash tools/interop.sh
