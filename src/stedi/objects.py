@@ -53,7 +53,8 @@ class S3Object:
     @property
     def name(self) -> str:
         """What it is called where versions are told apart."""
-        return f"{self.path}?versionId={self.version}" if self.version else self.path
+        told = self.version and not (self.latest and self.version == "null")  # as where the bucket keeps none
+        return f"{self.path}?versionId={self.version}" if told else self.path
 
     @property
     def address(self) -> dict[str, str]:
@@ -95,12 +96,26 @@ def versions_of(where: S3Path, kind: type[StediError] = StorageError) -> tuple[l
     return [_listed(where.bucket, entry, options_of(where)) for entry in versions], markers
 
 
-def current_object(path: str, options: S3Options, kind: type[StediError] = StorageError) -> S3Object | None:
-    """An object as it is now; None where there is none."""
-    found = head_of(path, options, kind)
+def bucket_exists(where: S3Path) -> bool:
+    """Whether there is the bucket of a place; one that may not be looked at is there."""
+    from botocore.exceptions import ClientError
+
+    with explained(where):
+        try:
+            where.client.client.head_bucket(Bucket=where.bucket)
+        except ClientError as error:
+            return _code(error) not in ("404", "NoSuchBucket")
+    return True
+
+
+def current_object(
+    path: str, options: S3Options, kind: type[StediError] = StorageError, version: str = ""
+) -> S3Object | None:
+    """An object, or a version of one, as it is now; None where there is none."""
+    found = head_of(path, options, kind, version)
     if found is None:
         return None
-    return S3Object(path, found["ETag"], found["ContentLength"], _seconds(found["LastModified"]), options)
+    return S3Object(path, found["ETag"], found["ContentLength"], _seconds(found["LastModified"]), options, version)
 
 
 def head_of(

@@ -279,3 +279,57 @@ def test_stopped_half_way_the_next_run_completes_it(
     found = {check.name: check for check in stedi.lakehouse.doctor(tmp_path / "lake")}
     assert found["erasure"].status == "ok"
     assert lake.run(small_feeds).run is None
+
+
+def test_what_a_run_completed_is_proven_when_it_is_asked_for_again(small_feeds: Path, tmp_path: Path) -> None:
+    """A run that completes an erasure does not know whom it is about; who asks again gets the certificate, whoever else they name."""
+    lake = stedi.open_lakehouse(tmp_path / "lake")
+    lake.run(small_feeds)
+
+    def stop(name: str, _done: int, _total: int) -> None:
+        if name == "committing":
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        lake.subjects.forget(["ana@example.org"], progress=stop)
+    assert lake.run(small_feeds).completed_erasure
+    assert list(tmp_path.glob("lake.erased-*.json")) == []
+    done = lake.subjects.forget(["ana@example.org", "nobody@example.org"])
+    assert (done.known, done.run) == (False, None)
+    assert done.certificate is not None
+    assert lake.subjects.verify(done.certificate, ["ana@example.org"]).holds
+
+
+def test_landing_files_that_were_all_deleted_do_not_keep_somebody(small_feeds: Path, tmp_path: Path) -> None:
+    lake = stedi.open_lakehouse(tmp_path / "lake")
+    lake.run(small_feeds)
+    for path in [path for path in small_feeds.rglob("*") if path.is_file()]:
+        path.unlink()
+    assert lake.subjects.find(["ana@example.org"]).known
+    done = lake.subjects.forget(["ana@example.org"])
+    assert done.certificate is not None
+    assert traces([tmp_path / "lake"], ["ana@example.org", "device-a"]) == []
+
+
+def test_a_file_that_somebody_wrote_between_two_tries_is_read(
+    small_feeds: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The journal knows of a rewriting that never came to be; what is delivered then is not taken for it."""
+    lake = stedi.open_lakehouse(tmp_path / "lake")
+    lake.run(small_feeds)
+    path = small_feeds / "customer/2023/customer.json"
+
+    def killed(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("stedi.ingest.raw.put", killed)
+        with pytest.raises(KeyboardInterrupt):
+            lake.subjects.forget(["ana@example.org"])
+    with path.open("a") as out:
+        late = {"email": "late@example.org", "serialNumber": "device-l", "registrationDate": 1, "lastUpdateDate": 1}
+        out.write("\n" + json.dumps(late) + "\n")
+    lake.subjects.forget(["ana@example.org"])
+    lake.run(small_feeds)
+    assert "late@example.org" in customers(lake)
+    assert "ana@example.org" not in customers(lake)

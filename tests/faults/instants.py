@@ -4,7 +4,8 @@ Instants come from three sources, none of which changes what the product does:
 
 - the steps that a run tells through `progress`;
 - before and after each commit of a table, each file that the engine writes, each table that is made or rolled back;
-- before each act on the file system that Python makes (its audit events), under the lakehouse or beside it.
+- before each act on the file system that Python makes (its audit events), under the lakehouse or beside it;
+- before and after each request to S3, where the landing area is there.
 """
 
 from __future__ import annotations
@@ -29,13 +30,15 @@ class Instants:
     """Counts the instants of one run, and lets the fault happen at one of them. `labels` says what they were.
 
     Args:
-        order: `at` is the number of the instant, counted from 1, or None; `fault` what happens then: `kill`, or `full disk`, on which
-            from then on no file can grow.
+        order: `at` is the number of the instant, counted from 1, or None; with `among`, counted among those whose label begins so;
+            `fault` what happens then: `kill`, or `full disk`, on which from then on no file can grow.
     """
 
     def __init__(self, order: dict[str, Any]) -> None:
         self._beside = str(Path(order["lake"]).absolute())
         self._at = order.get("at")
+        self._among = order.get("among", "")
+        self._on_s3 = str(order["landing"]).startswith("s3://")
         self._fault = order.get("fault")
         self.labels: list[str] = []
         self._one_at_a_time = Lock()
@@ -55,6 +58,12 @@ class Instants:
         self._surround(Tables, "remove_files_of", lambda *_: "")
         self._surround(DuckDBEngine, "write", lambda select, path, contract, *_: contract.name)
         sys.addaudithook(self._act)
+        if self._on_s3:
+            from stedi.aws import S3Options, cloud_client
+
+            events = cloud_client(S3Options()).client.meta.events
+            events.register("before-call.s3", lambda model, **_: self._reach(f"before s3: {model.name}"))
+            events.register("after-call.s3", lambda model, **_: self._reach(f"after s3: {model.name}"))
 
     def _surround(self, owner: type, name: str, subject: Callable[..., str]) -> None:
         inner = getattr(owner, name)
@@ -80,9 +89,12 @@ class Instants:
     def _reach(self, label: str) -> None:
         with self._one_at_a_time:  # the catalog writes with several threads
             self.labels.append(_VARYING.sub("*", label))
-            met = len(self.labels) == self._at
+            met = label.startswith(self._among) and self._count() == self._at
         if met:
             FAULTS[self._fault]()
+
+    def _count(self) -> int:
+        return sum(label.startswith(self._among) for label in self.labels) if self._among else len(self.labels)
 
 
 def _kill() -> None:

@@ -13,10 +13,12 @@ from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from stedi.aws import S3Options
 from stedi.contracts import FEEDS
 from stedi.errors import LandingError
-from stedi.ingest.discover import LandingFile, is_data
-from stedi.objects import S3Object, address_of, copy_object, objects_below
+from stedi.ingest.discover import LandingFile, is_data, landing_file
+from stedi.objects import S3Object, address_of, copy_object, current_object, objects_below
+from stedi.places import is_uri
 
 if TYPE_CHECKING:
     from stedi.places import S3Path
@@ -47,6 +49,18 @@ def landing_object(feed: str, found: S3Object) -> LandingFile:
     """An object as a landing file. Its time is to the second, as S3 tells it; the rest of the digits stand for its ETag."""
     etag = int(sha256(found.etag.encode()).hexdigest(), 16) % 1_000_000_000
     return LandingFile(feed, found.path, found.size, found.modified_s * 1_000_000_000 + etag, found)
+
+
+def current_file(feed: str, path: str, options: S3Options) -> LandingFile | None:
+    """A landing file or object as it is now; None where there is none.
+
+    Raises:
+        LandingError: it cannot be read.
+    """
+    if is_uri(path):
+        found = current_object(path, options, LandingError)
+        return landing_object(feed, found) if found else None
+    return landing_file(feed, Path(path)) if Path(path).is_file() else None
 
 
 def fetched(files: Sequence[LandingFile], scratch: Path) -> Generator[list[LandingFile]]:

@@ -93,7 +93,7 @@ def chunks(file: LandingFile, digest: hashlib._Hash | None = None) -> Iterator[b
         doing = f"decompressed ({file.packing})" if file.packing else "read"
         raise LandingError(
             f"a landing file cannot be {doing}: {error.strerror or 'it is damaged or cut short'}",
-            where=file.path,
+            where=file.name,
             hint="deliver it again, or move it out of the landing folder; nothing was changed",
         ) from None
 

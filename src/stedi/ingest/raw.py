@@ -7,14 +7,13 @@ that `_source_line` names. A file is replaced in one step; a link is followed, a
 from __future__ import annotations
 
 import hashlib
-import io
 import json
 import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import BinaryIO
 
 import numpy as np
 import pyarrow as pa
@@ -83,9 +82,11 @@ def prepare(made: Cut, token: str) -> Path:
 def write(made: Cut, to: BinaryIO) -> None:
     """Write the new content, packed as it was."""
     if made.file.packing:
-        with pa.CompressedOutputStream(pa.PythonFile(cast(io.IOBase, to), "w"), made.file.packing) as packed:
+        sink = pa.BufferOutputStream()  # a stream over the file would close it
+        with pa.CompressedOutputStream(sink, made.file.packing) as packed:
             for part in made.parts:
                 packed.write(part)
+        to.write(sink.getvalue())
     else:
         to.writelines(made.parts)
 

@@ -10,13 +10,13 @@ beside the pseudonym key, and the certificate carries the public half. Who wants
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import os
-import tempfile
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Literal, cast
 
@@ -27,8 +27,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 
 from stedi.aws import S3Options
 from stedi.errors import ConfigError, ErasureError, NotFoundError
-from stedi.objects import S3Object, copy_object, versions_below, versions_of
-from stedi.places import about, is_remote, open_stream, place, read_whole
+from stedi.objects import S3Object, current_object, opened_object, versions_below, versions_of
+from stedi.places import Place, about, is_remote, is_uri, read_whole
 from stedi.privacy.needles import Needles
 from stedi.privacy.register import write_durably
 from stedi.privacy.subjects import plain
@@ -46,12 +46,23 @@ _MARKS: dict[bytes, Literal["gzip", "zstd"]] = {b"\x1f\x8b": "gzip", b"\x28\xb5\
 
 @dataclass(frozen=True)
 class Searched:
-    """A file that was searched. `found` counts how often something that was looked for stands in it."""
+    """A file that was searched. `found` counts how often something that was looked for stands in it; of an object a version is told."""
 
     path: str
     sha256: str
     bytes: int
     found: int
+    version: str | None = None
+
+    @property
+    def name(self) -> str:
+        """What it is called where versions are told apart."""
+        return f"{self.path}?versionId={self.version}" if self.version else self.path
+
+    def as_dict(self) -> dict[str, str | int]:
+        """The file as a certificate names it."""
+        version: dict[str, str | int] = {"version": self.version} if self.version else {}
+        return {"path": self.path, **version, "bytes": self.bytes, "sha256": self.sha256}
 
 
 class Scan:
@@ -71,43 +82,50 @@ class Scan:
         beyond = [r"[^\x00-\x7f]{2}"] if any(not needle.isascii() for needle in known) else []
         self._odd = "|".join([r"\\u[0-9a-fA-F]{4}", *beyond])
 
-    def search(self, folders: Sequence[Path], progress: Callable[[str, int, int], None]) -> list[Searched]:
-        """Search every file in some folders, and single files; links are followed, each file is read once. Of objects, every version."""
-        local = {os.path.realpath(path) for folder in folders if not is_remote(folder) for path in _files(folder)}
-        files: list[Path | S3Object] = [Path(path) for path in sorted(local)]
-        files += [version for folder in folders if is_remote(folder) for version in _versions(folder)]
+    def search(self, folders: Sequence[Place], progress: Callable[[str, int, int], None]) -> list[Searched]:
+        """Search every file in some folders, and single files; links are followed, each file is read once.
+
+        Of a place on S3 it is every version of every object below it.
+
+        Raises:
+            ErasureError: an object cannot be read, or versions may not be listed.
+        """
+        here = [folder for folder in folders if not is_remote(folder)]
+        files: list[Path | S3Object] = [
+            Path(path) for path in sorted({os.path.realpath(path) for folder in here for path in _files(folder)})
+        ]
+        objects = {found.name: found for folder in folders if is_remote(folder) for found in _objects(folder)}
+        files += objects.values()
         found = []
         with ThreadPoolExecutor(2) as pool:
-            for number, searched in enumerate(pool.map(self._any, files)):
+            for number, searched in enumerate(pool.map(self._file, files)):
                 progress("searching every byte", number, len(files))
                 found += [searched] if searched else []
         return found
 
-    def _any(self, file: Path | S3Object) -> Searched | None:
-        return self._file(file) if isinstance(file, Path) else self._object(file)
-
-    def _object(self, version: S3Object) -> Searched | None:
-        """A version of an object, from a copy of it that has no other name, and goes at once."""
-        with tempfile.NamedTemporaryFile(prefix="stedi-") as copy:
-            copy_object(version, cast(BinaryIO, copy))
-            copy.flush()
-            searched = self._file(Path(copy.name))
-        return replace(searched, path=version.path if version.latest else version.name) if searched else None
-
-    def _file(self, path: Path) -> Searched | None:
-        if not path.is_file():
+    def _file(self, file: Path | S3Object) -> Searched | None:
+        if isinstance(file, S3Object):
+            with opened_object(file, ErasureError) as content:
+                digest, hits = self._content(content, content)
+            return Searched(file.path, digest, file.size, hits, file.version if file.name != file.path else None)
+        if not file.is_file():
             return None
+        with file.open("rb") as content:
+            digest, hits = self._content(content, file)
+        return Searched(str(file), digest, file.stat().st_size, hits)
+
+    def _content(self, content: BinaryIO, source: Path | BinaryIO) -> tuple[str, int]:
+        """The SHA-256 of a file, and how often something stands in it; `source` is where it is unpacked from."""
         digest, hits = hashlib.sha256(), 0
-        with path.open("rb") as content:
-            begin = content.read(4)
-            content.seek(0)
-            for chunk in _chunks(content.read):
-                digest.update(chunk[1])
-                hits += self._count(chunk[0] + chunk[1])
-        size = path.stat().st_size
-        for text in _unpacked(path, begin):
+        begin = content.read(4)
+        content.seek(0)
+        for chunk in _chunks(content.read):
+            digest.update(chunk[1])
+            hits += self._count(chunk[0] + chunk[1])
+        content.seek(0)
+        for text in _unpacked(source, begin):
             hits += self._count(text)
-        return Searched(str(path), digest.hexdigest(), size, hits)
+        return digest.hexdigest(), hits
 
     def _count(self, content: bytes) -> int:
         odd = pc.match_substring_regex(pa.array([content], pa.large_binary()), self._odd)[0].as_py()
@@ -167,17 +185,26 @@ def changed_files(claim: dict[str, Any], options: S3Options) -> tuple[list[str],
     """Files that were searched and hold something else today, and files that are gone; `options` say how S3 is reached."""
     changed, gone = [], []
     for entry in claim["searched"]["files"]:
-        where = place(entry["path"], options)
-        if about(where) is None:
+        digest = _digest(entry["path"], entry.get("version", ""), options)
+        if digest is None:
             gone.append(entry["path"])
-            continue
-        with open_stream(where) as content:
-            digest = hashlib.sha256()
-            while chunk := content.read(_CHUNK):
-                digest.update(chunk)
-            if digest.hexdigest() != entry["sha256"]:
-                changed.append(entry["path"])
+        elif digest != entry["sha256"]:
+            changed.append(entry["path"])
     return changed, gone
+
+
+def _digest(path: str, version: str, options: S3Options) -> str | None:
+    """The SHA-256 of a file, or of a version of an object; None where it is gone."""
+    if is_uri(path):
+        found = current_object(path, options, ErasureError, version)
+        if found is None:
+            return None
+        with opened_object(found, ErasureError) as content:
+            return hashlib.file_digest(content, "sha256").hexdigest()  # type: ignore[arg-type] # it can be read into a buffer
+    if not Path(path).is_file():
+        return None
+    with Path(path).open("rb") as content:
+        return hashlib.file_digest(content, "sha256").hexdigest()
 
 
 def public_key(key_file: Path) -> str | None:
@@ -200,10 +227,10 @@ def _files(top: Path) -> Iterator[Path]:
         yield from (Path(folder, name) for name in names)
 
 
-def _versions(top: S3Path) -> Iterator[S3Object]:
-    """Every version of an object, or of all objects below a prefix; deleted ones, too."""
-    yield from versions_of(top)[0]
-    yield from versions_below(top)
+def _objects(place: S3Path) -> Iterator[S3Object]:
+    """Every version of the object of this name, or of all objects below it."""
+    yield from versions_of(place, ErasureError)[0] if place.key else []
+    yield from versions_below(place, ErasureError)
 
 
 def _chunks(read: Callable[[int], bytes]) -> Iterator[tuple[bytes, bytes]]:
@@ -214,25 +241,28 @@ def _chunks(read: Callable[[int], bytes]) -> Iterator[tuple[bytes, bytes]]:
         before = (before + chunk)[-_OVERLAP:]
 
 
-def _unpacked(path: Path, begin: bytes) -> Iterator[bytes]:
-    """What the bytes of a file hold."""
+def _unpacked(source: Path | BinaryIO, begin: bytes) -> Iterator[bytes]:
+    """What the bytes of a file hold, which begins with some of them."""
     packing = next((name for mark, name in _MARKS.items() if begin.startswith(mark)), None)
     if packing:
-        with pa.OSFile(str(path), "rb") as raw:
-            stream = pa.CompressedInputStream(raw, packing)
-            yield from (before + chunk for before, chunk in _chunks(stream.read))
+        raw = pa.OSFile(str(source), "rb") if isinstance(source, Path) else pa.PythonFile(cast(io.IOBase, source), "r")
+        stream = pa.CompressedInputStream(raw, packing)
+        yield from (before + chunk for before, chunk in _chunks(stream.read))
     elif begin == b"PAR1":
-        yield from _parquet(path)
+        yield from _parquet(source)
     elif begin == b"Obj\x01":
-        yield from _avro(path.read_bytes())
+        yield from _avro(source.read_bytes() if isinstance(source, Path) else source.read())
 
 
-def _parquet(path: Path) -> Iterator[bytes]:
+def _parquet(source: Path | BinaryIO) -> Iterator[bytes]:
     import pyarrow.parquet as pq
 
-    with pq.ParquetFile(path) as file:
+    whole: Any = source if isinstance(source, Path) else pa.BufferReader(source.read())
+    with pq.ParquetFile(whole) as file:
         texts = [f.name for f in file.schema_arrow if pa.types.is_string(f.type) or pa.types.is_large_string(f.type)]
-    with pq.ParquetFile(path, read_dictionary=texts) as file:  # a text that stands in many rows is unpacked once
+    if not isinstance(whole, Path):
+        whole.seek(0)
+    with pq.ParquetFile(whole, read_dictionary=texts) as file:  # a text that stands in many rows is unpacked once
         yield str(file.metadata.to_dict()).encode()
         for batch in file.iter_batches(_ROWS, columns=texts):
             yield from (_joined(column) for column in batch.columns)

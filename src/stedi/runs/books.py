@@ -17,8 +17,11 @@ from stedi.contracts import Policy, contracts
 from stedi.engines.base import Engine
 from stedi.engines.start import start_reader
 from stedi.errors import NotFoundError
-from stedi.ingest.discover import LandingFile, discover, landing_file
+from stedi.ingest.discover import LandingFile, discover
+from stedi.ingest.objects import current_file
 from stedi.ingest.salvage import KEPT
+from stedi.ingest.versions import earlier_versions
+from stedi.places import Place, is_remote, is_uri, place
 from stedi.privacy import find
 from stedi.privacy.pseudonyms import check_key
 from stedi.privacy.register import Register
@@ -103,7 +106,7 @@ class Books:
         condition = find.conditions(self.run.policy)[table]
         return self.engine.query(f"SELECT {', '.join(shown)} FROM {table} AS t WHERE {condition}")
 
-    def landing_files(self, landing: Path) -> list[LandingFile]:
+    def landing_files(self, landing: Place) -> list[LandingFile]:
         """The landing files that may hold records of theirs; all others need not be read.
 
         These are files that rows of theirs came from, in any run that can still be read, wherever the files lie; files that were never
@@ -112,15 +115,32 @@ class Books:
         """
         if not self.subjects.customers:
             return []
-        files = {file.path: file for file in discover(landing).files}
+        files = {file.path: file for file in discover(landing, may_be_empty=True).files}
         known = known_files(self._tables, self.run)
         register = Register.load(self._settings.key_file)
         if any(register.erased_at(name) is not None for name in self.subjects.customers):
             return list(files.values())
         named = self._sources_ever() | self._cut_short()
-        elsewhere = [path for path in sorted(named - files.keys()) if path in known and Path(path).is_file()]
-        files |= {path: landing_file(known[path].feed, Path(path)) for path in elsewhere}
+        elsewhere = [path for path in sorted(named - files.keys()) if path in known]
+        options = self._settings.s3.options()
+        found = [current_file(known[path].feed, path, options) for path in elsewhere]
+        files |= {file.path: file for file in found if file is not None}
         return [file for path, file in files.items() if path in named or not as_read(file, known.get(path))]
+
+    def earlier_versions(self, landing: Place) -> list[LandingFile]:
+        """Every version of landing objects that is not the current one, in the landing area, and in those of earlier runs.
+
+        No table tells what they hold, so all of them are to be looked at.
+        """
+        if not self.subjects.customers:
+            return []
+        options = self._settings.s3.options()
+        named = {run.report["landing"] for run in self.runs if is_uri(run.report["landing"])} - {str(landing)}
+        earlier = [
+            found for name in sorted(named) for found in earlier_versions(place(name, options), may_be_gone=True)
+        ]
+        here = earlier_versions(landing) if is_remote(landing) else []
+        return list({file.name: file for file in [*here, *earlier]}.values())
 
     def sessions_ever(self) -> list[str]:
         """Data files of `device_sessions` of all runs that can still be read."""

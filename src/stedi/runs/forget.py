@@ -4,7 +4,8 @@
 2. Find: what the tables hold of them (`runs.books`), and what the landing files hold that these rows came from, or that were never read.
    A file that holds less than the tables have from it stops all.
 3. Register: from here on their records are kept out (`runs.suppress`). The journal says that an erasure is in progress.
-4. Landing files: each that holds records of theirs is replaced by one without them, in one step, and the journal knows it beforehand.
+4. Landing files: each that holds records of theirs is replaced by one without them, in one step, and the journal knows it beforehand;
+   versions of objects that hold some are deleted (`runs.rewriting`).
 5. Tables: a run takes their rows out of the landing tables, and brings the derived ones up to date as any run does; it is published.
 6. Let go: every run and every snapshot that holds them, and every file that is not needed any more (`runs.expire`).
 7. Look again: the tables and those landing files hold nothing of them, or it is an error.
@@ -15,14 +16,10 @@ After a kill the next run, or the next erasure, recognises the people by their k
 
 from __future__ import annotations
 
-import hashlib
-import os
 import time
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import closing
 from dataclasses import replace
-from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -34,27 +31,27 @@ from stedi.contracts import FEEDS, contracts
 from stedi.engines.base import Engine
 from stedi.engines.start import start_reader
 from stedi.errors import ConfigError, ErasureError
-from stedi.ingest import raw
-from stedi.ingest.discover import LandingFile, discover, landing_file
-from stedi.places import is_remote
+from stedi.ingest.discover import discover
+from stedi.places import Place, is_remote, place
 from stedi.privacy import find
 from stedi.privacy.policy import fingerprint
 from stedi.privacy.pseudonyms import check_key, key_id
 from stedi.privacy.register import Register
 from stedi.privacy.subjects import Subjects, customer, words
-from stedi.runs.books import Books, as_read, open_books
+from stedi.runs.books import Books, open_books
 from stedi.runs.expire import delete_garbage, let_go
-from stedi.runs.journal import Journal, Rewritten
+from stedi.runs.journal import Journal
 from stedi.runs.landing import LANDING, known_files, take_away
 from stedi.runs.plan import Before, KnownFile, Plan, make_plan
 from stedi.runs.prove import Erasure, prove
+from stedi.runs.rewriting import LandingFiles
 from stedi.runs.run import Execution, left_by
 from stedi.runs.stage import Progress, Stage
 
 
 def forget_subjects(
     settings: Settings,
-    landing: Path | None,
+    landing: Place | None,
     emails: Collection[str],
     progress: Progress,
     reason: str | None = None,
@@ -77,7 +74,7 @@ def forget_subjects(
     """
     with written_to(settings.home) as tables:
         waiting = Journal(settings.lakehouse)
-        if waiting.open and landing and waiting.landing != landing.absolute():
+        if waiting.open and landing and waiting.landing != str(landing.absolute()):
             _Forgetting(tables, settings, None, [], progress).run()
         forgetting = _Forgetting(tables, settings, landing, emails, progress)
         forgetting.check_reason(reason)
@@ -106,7 +103,7 @@ class _Forgetting:
     """One erasure, under the lease."""
 
     def __init__(
-        self, tables: Tables, settings: Settings, landing: Path | None, emails: Collection[str], progress: Progress
+        self, tables: Tables, settings: Settings, landing: Place | None, emails: Collection[str], progress: Progress
     ) -> None:
         runs = completed_runs(tables)
         self._tables, self._progress = tables, progress
@@ -115,7 +112,9 @@ class _Forgetting:
         self._journal = Journal(settings.lakehouse)
         self._asked = {customer(email) for email in emails} - {""}
         self._customers = self._asked | self._half_done(runs)
-        self._landing = landing or self._journal.landing or Path(runs[-1].report["landing"] if runs else ".")
+        last = self._journal.landing or (runs[-1].report["landing"] if runs else ".")
+        self._landing = landing or place(last, settings.s3.options())
+        self._files = LandingFiles(self._landing, self._journal, settings.s3.options(), progress)
         #: What is to be searched for a proof: the lakehouse, the landing area, and landing files that lie elsewhere.
         self.searched = [settings.lakehouse.absolute(), self._landing.absolute()]
         if settings.home.remote and not is_remote(settings.lakehouse):
@@ -134,25 +133,26 @@ class _Forgetting:
             books = Books(self._tables, engine, self._settings, self._customers)
             rows, holding, elsewhere = books.rows(), books.holding(), books.elsewhere()
             files, expected = books.landing_files(self._landing), books.by_landing_file()
-        found = self._search(files, books.subjects, expected)
-        if not (holding or elsewhere or found or self._journal.open):
-            erased = all(self._register.erased_at(name) for name in self._customers)
+            earlier, known = books.earlier_versions(self._landing), known_files(self._tables, books.run)
+        self.searched += self._files.elsewhere([*files, *earlier])
+        found = self._files.search(files, earlier, books.subjects, known, expected)
+        if not (holding or elsewhere or found.files or found.earlier or self._journal.open):
+            erased = any(self._register.erased_at(name) for name in self._customers)
             deleted = delete_garbage(self._tables)  # what no run knows any more may have been theirs
             return Erasure(len(self._asked), deleted=deleted), books.subjects if erased else None
         self._register.add(self._customers, books.windows, books.subjects.devices, time.time_ns() // 1_000_000)
         marks = [self._register.mark("subject", name) for name in sorted(self._customers)]
-        self._journal.begin(self._landing.absolute(), marks, rows, holding)
-        self._rewrite(found, books.subjects)
+        self._journal.begin(str(self._landing.absolute()), marks, rows, holding)
+        self._files.rewrite(found, books.subjects)
         run = self._take_away(books, rows)
         pinned = {run.run: run.pinned for run in books.runs if run.pinned}
         self._progress("letting go of earlier runs", 0, 1)
         gone = let_go(self._tables, self._journal.runs)
         self._look_again(books.subjects)
-        records = {path: sum(file.records for file in done) for path, done in self._journal.rewritten.items()}
         done = Erasure(
             people=len(self._customers),
             rows=self._journal.rows,
-            files=records,
+            files=self._files.removed(),
             run=run.run if run else None,
             let_go=gone.runs,
             unpinned={number: reason for number in gone.runs if (reason := pinned.get(number))},
@@ -182,49 +182,11 @@ class _Forgetting:
         marks = set(self._journal.marks)
         return {name for name in names if name is not None and self._register.mark("subject", name) in marks}
 
-    def _search(
-        self, files: Sequence[LandingFile], subjects: Subjects, expected: Mapping[str, int]
-    ) -> list[LandingFile]:
-        """Those landing files that hold records of theirs; none may hold less than the tables have from it."""
-        paths = [*(file.path for file in files), *self._journal.rewritten]
-        raw.remove_temporary({self._landing, *(Path(os.path.realpath(path)).parent for path in paths)})
-        self.searched += [Path(path) for path in paths if not Path(path).is_relative_to(self._landing.absolute())]
-        known, found = known_files(self._tables, completed_runs(self._tables)[-1]), []
-        for number, (file, records) in enumerate(zip(files, self._records(files, subjects), strict=True)):
-            self._progress("searching", number, len(files))
-            if as_read(file, known.get(file.path)) and records < expected.get(file.path, 0):
-                raise ErasureError(
-                    f"the tables hold {expected[file.path]} records of theirs from a landing file in which {records} were found",
-                    where=file.path,
-                    hint="nothing was changed; report this",
-                )
-            found += [file] if records else []
-        return found
-
-    def _records(self, files: Sequence[LandingFile], subjects: Subjects) -> Iterator[int]:
-        """How many records of theirs each landing file holds."""
-        with ThreadPoolExecutor(2) as pool:
-            yield from pool.map(lambda file: _cut(file, subjects).records, files)
-
-    def _rewrite(self, files: Sequence[LandingFile], subjects: Subjects) -> None:
-        def prepare(number: int, file: LandingFile) -> tuple[Path, Rewritten]:
-            made = _cut(file, subjects)
-            prepared = raw.prepare(made, f"erasure-{number}")  # two links may lead to one file
-            status, digest = prepared.stat(), _sha256(prepared)
-            facts = (made.sha256, digest, status.st_size, status.st_mtime_ns, made.records)
-            return prepared, Rewritten(file.path, file.feed, *facts)
-
-        with ThreadPoolExecutor(2) as pool:  # noted and replaced one by one, in their order
-            for number, (prepared, rewritten) in enumerate(pool.map(prepare, count(), files)):
-                self._journal.note(rewritten)
-                raw.put(prepared, rewritten.path)
-                self._progress("rewriting landing files", number, len(files))
-
     def _take_away(self, books: Books, rows: Mapping[str, int]) -> Run | None:
         """The run that takes the rows out, and notes what the landing files are now."""
         last = completed_runs(self._tables)[-1]
         known = known_files(self._tables, last)
-        noted = [file for path in self._journal.rewritten if (file := self._noted(path, known)) is not None]
+        noted = [file for path in self._journal.rewritten if (file := self._files.noted(path, known)) is not None]
         if not any(rows.values()) and not noted:
             return None
         key = check_key(self._settings.key_file, last.report["keyId"])
@@ -247,22 +209,9 @@ class _Forgetting:
 
     def _plan(self, last: Run, known: Mapping[str, KnownFile], mark: str) -> Plan:
         now = Before(self._settings.policy, mark)
-        plan = make_plan(discover(self._landing), known, left_by(last), now, full=False)
+        plan = make_plan(discover(self._landing, may_be_empty=True), known, left_by(last), now, full=False)
         who = "1 person was" if len(self._customers) == 1 else f"{len(self._customers)} people were"
         return replace(plan, new=(), touched=(), reasons=(f"{who} erased",))
-
-    def _noted(self, path: str, known: Mapping[str, KnownFile]) -> KnownFile | None:
-        """What the books are to say of a landing file that was rewritten; None where they say so, or somebody else changed it."""
-        book, file = known.get(path), Path(path)
-        if book is None or not file.exists():
-            return None
-        digest = _sha256(file)
-        steps = self._journal.rewritten[path]
-        ours = any(step.before == book.sha256 for step in steps) and any(step.after == digest for step in steps)
-        if not ours or digest == book.sha256:
-            return None
-        status = file.stat()
-        return replace(book, size=status.st_size, modified_ns=status.st_mtime_ns, sha256=digest)
 
     def _look_again(self, subjects: Subjects) -> None:
         """Nothing of theirs may be left in the tables, in any run, and in the landing files that were rewritten.
@@ -274,21 +223,13 @@ class _Forgetting:
             left = [name for name, number in books.rows().items() if number]
             left += [f"run {number}" for number in books.holding() if number != books.run.run]
             left += ["snapshots of other programs"] * bool(books.elsewhere())
-        rewritten = {path: steps[-1].feed for path, steps in self._journal.rewritten.items() if Path(path).is_file()}
-        files = [landing_file(feed, Path(path)) for path, feed in rewritten.items()]
-        for number, (file, records) in enumerate(zip(files, self._records(files, subjects), strict=True)):
-            self._progress("looking again", number, len(files))
-            left += [file.path] if records else []
+        left += self._files.left(subjects)
         if left:
             raise ErasureError(
                 f"something of theirs is left in: {', '.join(left)}",
                 where=str(self._settings.lakehouse),
                 hint="do it again; if that does not help, report this",
             )
-
-
-def _cut(file: LandingFile, subjects: Subjects) -> raw.Cut:
-    return raw.cut(file, lambda text: subjects.own(file.feed, text), subjects.places)
 
 
 def _gone(stage: Stage, file: KnownFile) -> tuple[int, int]:
@@ -301,8 +242,3 @@ def _gone(stage: Stage, file: KnownFile) -> tuple[int, int]:
 
 def _less(file: KnownFile, landed: int, quarantined: int) -> KnownFile:
     return replace(file, landed=file.landed - landed, quarantined=file.quarantined - quarantined)
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as content:
-        return hashlib.file_digest(content, "sha256").hexdigest()

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,10 @@ _NAME = "erasure.jsonl"
 
 @dataclass(frozen=True)
 class Rewritten:
-    """A landing file that was, or was about to be, replaced by one without somebody's records."""
+    """A landing file that was, or was about to be, replaced by one without somebody's records.
+
+    `version` is that of an object which is replaced, where its bucket keeps versions: it is to be deleted.
+    """
 
     path: str
     feed: str
@@ -30,6 +33,7 @@ class Rewritten:
     size: int
     modified_ns: int
     records: int
+    version: str = ""
 
 
 class Journal:
@@ -44,34 +48,52 @@ class Journal:
         self.rewritten: dict[str, list[Rewritten]] = {}
         self.rows: dict[str, int] = {}
         self.runs: set[int] = set()
-        self.landing: Path | None = None
+        self.landing: str | None = None
+        self.versions: dict[str, dict[str, int]] = {}
         for line in self._lines():
             if "marks" in line:
                 self.marks += line["marks"]
                 self.runs.update(line["runs"])
-                self.landing = Path(line["landing"])
+                self.landing = line["landing"]
             elif "rows" in line:
                 self.rows = {name: max(n, self.rows.get(name, 0)) for name, n in line["rows"].items()}
+            elif "versions" in line:
+                self._note_versions(line["versions"])
             else:
-                self.rewritten.setdefault(line["path"], []).append(Rewritten(**line))
+                self._note(Rewritten(**line))
 
     @property
     def open(self) -> bool:
         """Whether an erasure is not complete."""
         return about(self._path) is not None
 
-    def begin(self, landing: Path, marks: list[str], rows: dict[str, int], runs: Collection[int]) -> None:
+    def begin(self, landing: str, marks: list[str], rows: dict[str, int], runs: Collection[int]) -> None:
         """Begin an erasure in a landing area, or go on with one; `rows` are those that are to go, by table, `runs` those that hold them."""
         if not self.open:
             write_whole(self._path, b"") if is_remote(self._path) else write_durably(self._path, b"")
-        self._append({"landing": str(landing), "marks": marks, "runs": sorted(runs)})
+        self._append({"landing": landing, "marks": marks, "runs": sorted(runs)})
         self._append({"rows": rows})
         self._read()
 
     def note(self, file: Rewritten) -> None:
         """Tell that a landing file is about to be replaced."""
         self._append(asdict(file))
+        self._note(file)
+
+    def note_versions(self, versions: Sequence[tuple[str, str, int]]) -> None:
+        """Tell that earlier versions of objects are about to be deleted: path and id of each, and the records of theirs in it."""
+        self._append({"versions": versions})
+        self._note_versions(versions)
+
+    def _note(self, file: Rewritten) -> None:
         self.rewritten.setdefault(file.path, []).append(file)
+        if file.version:  # its records were taken out of the file, and are counted there
+            self._note_versions([(file.path, file.version, 0)])
+
+    def _note_versions(self, versions: Sequence[Sequence[Any]]) -> None:
+        for path, version, records in versions:
+            known = self.versions.setdefault(path, {})
+            known[version] = max(records, known.get(version, 0))
 
     def close(self) -> None:
         """The erasure is complete."""

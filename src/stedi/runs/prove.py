@@ -11,6 +11,7 @@ from typing import Any
 from stedi import clock
 from stedi.config import Settings
 from stedi.errors import ErasureError
+from stedi.places import Place
 from stedi.privacy.certificate import Scan, Searched, issue
 from stedi.privacy.pseudonyms import check_key, pseudonym
 from stedi.privacy.register import Register
@@ -55,7 +56,7 @@ class Erasure:
 
 def prove(
     settings: Settings,
-    places: Sequence[Path],
+    places: Sequence[Place],
     done: Erasure,
     subjects: Subjects,
     progress: Progress,
@@ -72,7 +73,7 @@ def prove(
     key = check_key(settings.key_file, None)
     needles, counts = subjects.identifiers(lambda kind, value: pseudonym(key, kind, value))
     found = Scan(needles, other_customers(settings)).search(places, progress)
-    if left := [file.path for file in found if file.found]:
+    if left := [file.name for file in found if file.found]:
         raise ErasureError(
             f"{len(left)} files still name somebody of this request: {', '.join(left)}",
             where=str(settings.lakehouse),
@@ -90,7 +91,7 @@ def _claim(
     at: datetime,
     reason: str | None,
     marks: list[str],
-    places: Sequence[Path],
+    places: Sequence[Place],
     done: Erasure,
     counts: dict[str, int],
     found: Sequence[Searched],
@@ -111,6 +112,6 @@ def _claim(
         "searched": {
             "for": counts,
             "bytes": sum(file.bytes for file in found),
-            "files": [{"path": file.path, "bytes": file.bytes, "sha256": file.sha256} for file in found],
+            "files": [file.as_dict() for file in found],
         },
     }

@@ -13,7 +13,7 @@ from stedi.contracts import contracts
 from stedi.errors import ConfigError
 from stedi.ingest.discover import LandingFile
 from stedi.ingest.raw import cut
-from stedi.places import place
+from stedi.places import Place, place
 from stedi.privacy import find
 from stedi.privacy.subjects import Subjects
 from stedi.runs.books import Books, open_books
@@ -31,7 +31,7 @@ class Findings:
         people: how many were asked for.
         run: the last completed run, as of which the tables were searched.
         landing: the landing area that was searched.
-        files: landing files that hold records of theirs, and how many.
+        files: landing files that hold records of theirs, and how many; earlier versions of objects have their id in the name.
         rows: per table of the lakehouse the rows that are there because of them.
         earlier: per earlier run that can still be read, the rows of all its tables.
         pinned: those runs, the last one included, that hold rows of theirs and are pinned, with the reason.
@@ -56,7 +56,7 @@ class Findings:
 
 
 def find_subjects(
-    settings: Settings, landing: Path | None, emails: Collection[str], progress: Progress, *, show: bool = False
+    settings: Settings, landing: Place | None, emails: Collection[str], progress: Progress, *, show: bool = False
 ) -> Findings:
     """Where people are: the tables as of the last run, earlier runs that can still be read, and the landing files.
 
@@ -103,7 +103,7 @@ def _personal(books: Books, rows: dict[str, int]) -> dict[str, dict[str, list[st
 
 
 def export_subject(
-    settings: Settings, landing: Path | None, email: str, folder: Path, progress: Progress
+    settings: Settings, landing: Place | None, email: str, folder: Path, progress: Progress
 ) -> dict[str, int]:
     """Write everything that is held about one person into an empty folder: JSON lines and Parquet, with a README.
 
@@ -150,14 +150,15 @@ In tables that name several people, the others are left out.
 """
 
 
-def _records(landing: Path, books: Books, progress: Progress) -> Iterator[tuple[str, list[str]]]:
+def _records(landing: Place, books: Books, progress: Progress) -> Iterator[tuple[str, list[str]]]:
     """Landing files that hold records of theirs, with their texts."""
     files = books.landing_files(landing)
+    files += books.earlier_versions(landing)
     for number, file in enumerate(files):
         progress("searching the landing files", number, len(files))
         found = _theirs(file, books.subjects)
         if found:
-            yield file.path, found
+            yield file.name, found
 
 
 def _theirs(file: LandingFile, subjects: Subjects) -> list[str]:

@@ -82,5 +82,6 @@ def _search(
     key = check_key(settings.key_file, None)
     needles, _ = asked.identifiers(lambda kind, value: pseudonym(key, kind, value))
     others = [name for name in customers if name not in asked.customers]
-    found = Scan(needles, others).search([place(folder, settings.s3.options()) for folder in folders], progress)
-    return tuple(file.path for file in found if file.found)
+    places = [place(folder, settings.s3.options()) for folder in folders]
+    found = Scan(needles, others).search(places, progress)
+    return tuple(file.name for file in found if file.found)
