@@ -1,5 +1,5 @@
 # `make demo` and `make test` work on a fresh machine with Python 3.11 or newer; everything else is for those who change the code.
-.PHONY: demo test test-aws test-spark test-deploy test-interop lint docs bench bench-compare contracts clean setup
+.PHONY: demo test test-aws test-spark test-deploy test-interop release lint docs bench bench-compare contracts clean setup
 .SHELLFLAGS := -euo pipefail -c
 SHELL := bash
 
@@ -30,7 +30,13 @@ test-aws: setup ## What must hold on S3 and Glue: a real S3 server and moto's Gl
 	@UV_PROJECT_ENVIRONMENT=.venv-aws1 $(RUN) --no-group duckdb2 --extra httpfs --group aws pytest -n auto --dist worksteal tests/aws/test_lakehouse.py -k "query or real_feeds"
 
 test-deploy: setup ## The deployment to AWS: synthesized, linted, deployed into moto; Node comes from PyPI
-	@UV_PROJECT_ENVIRONMENT=.venv-deploy $(RUN) --group deploy pytest -n auto --dist loadfile --durations=10 tests/deploy
+	@UV_PROJECT_ENVIRONMENT=.venv-deploy $(RUN) --group deploy --extra aws pytest -n auto --dist loadfile --durations=10 tests/deploy
+
+release: setup ## What a deployment takes: the wheel, and what it needs, by hash
+	@rm -rf dist
+	@$(UV) build --quiet --wheel --out-dir dist
+	@$(UV) export --frozen --quiet --no-default-groups --no-emit-project --extra aws --extra httpfs --output-file dist/requirements.txt
+	@ls dist
 
 test-spark: setup ## What must hold on Spark: everything that is asked of an engine, on both
 	@bash tools/require_java.sh
@@ -58,7 +64,7 @@ bench-compare: setup ## `stedi run` beside what one would run instead; needs Jav
 	@UV_PROJECT_ENVIRONMENT=.venv-bench-compare $(RUN) --no-default-groups --group duckdb2 --group bench python -m bench.compare --sizes stedi-2023,10000
 
 clean:
-	rm -rf .venv .venv-aws .venv-spark .venv-aws1 .venv-deploy .venv-duckdb1 .venv-interop .venv-contracts .venv-bench .venv-bench-compare .uv demo bench/out .coverage* .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-aws .venv-spark .venv-aws1 .venv-deploy .venv-duckdb1 .venv-interop .venv-contracts .venv-bench .venv-bench-compare .uv dist demo bench/out .coverage* .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 setup: $(UV)
 

@@ -148,3 +148,23 @@ def test_the_secret_has_the_form_of_a_key(made: Synthesized) -> None:
     assert len(set(drawn)) == len(drawn)
     assert set("".join(drawn)) == set("0123456789abcdef")
     assert secret["Name"] in json.dumps(made.resources())
+
+
+def test_the_product_takes_the_settings(made: Synthesized, tmp_path: Path) -> None:
+    """Every name and form, checked by the product; names of buckets, which CloudFormation fills in, are made up."""
+    from stedi.config import load_settings
+
+    if made.engine == "fargate":
+        (task,) = made.resources("AWS::ECS::TaskDefinition")
+        environment = {e["Name"]: e["Value"] for e in task["ContainerDefinitions"][0]["Environment"]}
+        (tmp_path / "stedi.toml").write_text(_filled(environment["STEDI_TOML"]))
+        settings = load_settings(folder=tmp_path)
+    else:
+        (job,) = made.resources("AWS::Glue::Job")
+        settings = load_settings(json.loads(_filled(job["DefaultArguments"]["--stedi-settings"])), tmp_path)
+    assert (str(settings.landing), settings.catalog, settings.policy) == ("s3://bucket", "glue", "strict")
+    assert str(settings.lakehouse) == "s3://bucket/lakehouse"
+
+
+def _filled(joined: Any) -> str:
+    return "".join(part if isinstance(part, str) else "bucket" for part in joined["Fn::Join"][1])

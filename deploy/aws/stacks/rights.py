@@ -54,12 +54,8 @@ def run_policy(scope: Construct, role: iam.Role, data: Data) -> iam.Policy:
             iam.PolicyStatement(sid="Catalog", actions=_CATALOG, resources=catalog_arns(Stack.of(scope))),
             iam.PolicyStatement(
                 sid="PseudonymKey",
-                # `stedi run --new-key` writes the new key as a new version of the secret.
-                actions=[
-                    "secretsmanager:GetSecretValue",
-                    "secretsmanager:PutSecretValue",
-                    "secretsmanager:DescribeSecret",
-                ],
+                # Runs read the key, and never write it.
+                actions=["secretsmanager:GetSecretValue"],
                 resources=[data.secret.secret_arn],
             ),
             iam.PolicyStatement(

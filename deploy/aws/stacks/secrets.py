@@ -39,7 +39,7 @@ def pseudonym_key(scope: Construct, key: kms.Key) -> secretsmanager.Secret:
     accept(
         secret,
         "SMG4",
-        "A new key gives everybody a new pseudonym and cuts new rows off from old extracts: `stedi run --new-key`,"
-        " by a person who wants that, never by a timer.",
+        "A new key gives everybody a new pseudonym and cuts new rows off from old extracts. A person may want that; a timer"
+        " must not do it, and runs refuse a key that is not the one they know.",
     )
     return secret
