@@ -14,6 +14,7 @@ from typing import Any
 import boto3
 import pytest
 from aws.homes import digests, opened, settings_of
+from pyiceberg.catalog.glue import GlueCatalog
 from pyiceberg.exceptions import CommitFailedException
 
 import stedi
@@ -44,6 +45,15 @@ def test_glue_describes_the_tables(settings: dict[str, Any], small_feeds: Path, 
         found = {c["Name"]: (c["Comment"], c["Parameters"]["pii"]) for c in table["StorageDescriptor"]["Columns"]}
         assert found == {c.name: (c.description[:255], str(c.personal).lower()) for c in contract.columns}
         assert table["StorageDescriptor"]["Location"] == f"{settings['lakehouse']}/warehouse/stedi/{name}"
+
+
+def test_a_database_that_is_there_is_not_made_again(
+    settings: dict[str, Any], small_feeds: Path, glue: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A deployment makes the database, and gives runs no right to make any: AWS would refuse before it looks whether there is one."""
+    glue.create_database(DatabaseInput={"Name": settings["glue_database"]})
+    monkeypatch.delattr(GlueCatalog, "create_namespace")
+    assert opened(settings).run(small_feeds).run == 1
 
 
 def test_of_two_commits_on_the_same_state_one_fails(settings: dict[str, Any], small_feeds: Path, glue: Any) -> None:

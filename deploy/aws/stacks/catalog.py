@@ -56,7 +56,7 @@ class Catalog(Construct):
             database_input=glue.CfnDatabase.DatabaseInputProperty(
                 name=DATABASE,
                 description="STEDI lakehouse: landing, trusted and curated tables (Apache Iceberg)",
-                location_uri=storage.lakehouse.s3_url_for_object("lakehouse"),
+                location_uri=storage.lakehouse.s3_url_for_object("lakehouse/warehouse/stedi"),
                 create_table_default_permissions=[],
             ),
         )

@@ -1,7 +1,7 @@
 """Where data lies: one key, and a bucket for each kind of data.
 
 Every bucket is private, encrypted, reached over TLS only, logs who read it, and stays when the stack is deleted. Old versions are
-kept for a few days against mistakes. An erasure deletes every version of what it removes by itself, it does not wait for that.
+kept for a few days against mistakes. An erasure deletes every version in the lakehouse by itself; it does not wait for that.
 """
 
 from __future__ import annotations
