@@ -127,6 +127,11 @@ def test_the_container_cannot_change_itself_and_holds_no_secret(made: Synthesize
         assert [m["ContainerPath"] for m in container["MountPoints"]] == ["/work"]
 
 
+def test_runs_read_the_key_of_the_pseudonyms_and_cannot_change_it(made: Synthesized) -> None:
+    about_secrets = {a for s in statements(made.resources()) for a in actions(s) if a.startswith("secretsmanager:")}
+    assert about_secrets == {"secretsmanager:GetSecretValue"}
+
+
 def test_glue_encrypts_what_it_keeps(made: Synthesized) -> None:
     if made.engine == "glue":
         template = Template.from_json(made.templates["stedi-pipeline"])

@@ -54,7 +54,7 @@ def run_policy(scope: Construct, role: iam.Role, data: Data) -> iam.Policy:
             iam.PolicyStatement(sid="Catalog", actions=_CATALOG, resources=catalog_arns(Stack.of(scope))),
             iam.PolicyStatement(
                 sid="PseudonymKey",
-                # Runs read the key, and never write it.
+                # Scheduled runs read the key. `stedi run --new-key` is for a person, with rights of their own.
                 actions=["secretsmanager:GetSecretValue"],
                 resources=[data.secret.secret_arn],
             ),
