@@ -5,24 +5,21 @@ from __future__ import annotations
 import os
 import tomllib
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self, get_args
+from typing import Any, Literal, Self, get_args
 
 from pydantic import (
     BaseModel,
     ConfigDict,
     Field,
     ValidationError,
-    ValidationInfo,
-    ValidatorFunctionWrapHandler,
-    WrapValidator,
     model_validator,
 )
 
-from stedi.aws import S3Options
 from stedi.contracts import IdentityRule, Policy
 from stedi.errors import ConfigError
 from stedi.home import DATABASE, CatalogKind, Home
-from stedi.places import Place, is_remote, is_uri, place
+from stedi.place_settings import AnyPlace, NoOrAnyKey, NoOrAnyPlace, S3Settings, secret_name
+from stedi.places import is_remote, is_uri
 from stedi.secret import SCHEME as SECRET
 from stedi.secret import SecretKey
 
@@ -91,54 +88,6 @@ class MaintenanceSettings(BaseModel):
         " longer than any reader takes.",
     )
     target_file_mb: int = Field(128, ge=1, description="Size to which `stedi maintain` merges small files, in MB.")
-
-
-class S3Settings(BaseModel):
-    """How places on S3 are reached, beyond what AWS's own chain says (environment, profile, role): credentials come from there alone."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    endpoint: str | None = Field(
-        None, pattern=r"^https?://[^/]+$", description="URL of an S3-compatible server; AWS itself by default."
-    )
-    region: str | None = Field(None, description="Region of the buckets; by default as AWS's own chain says.")
-    encryption: Literal["AES256", "aws:kms"] | None = Field(
-        None, description="Asked for with every object written; the bucket's own default where it is not set."
-    )
-    kms_key: str | None = Field(None, description="Key for `aws:kms`; the account's default key where it is not set.")
-
-    @model_validator(mode="after")
-    def _key_needs_kms(self) -> Self:
-        if self.kms_key and self.encryption != "aws:kms":
-            raise ValueError('kms_key needs encryption = "aws:kms"')
-        return self
-
-    def options(self) -> S3Options:
-        """The same, as places take it."""
-        return S3Options(**self.model_dump())
-
-
-def _placed(value: Any, handler: ValidatorFunctionWrapHandler, info: ValidationInfo) -> Any:
-    """A place on S3 where one is named, else a path. Settings about S3 are declared before."""
-    if is_uri(value) and "s3" in info.data:
-        return place(value, info.data["s3"].options())
-    return value if is_remote(value) else handler(value)
-
-
-AnyPlace = Annotated[Place, WrapValidator(_placed)]
-
-
-def _secret_name(key: object) -> str | None:
-    return key.removeprefix(SECRET) if isinstance(key, str) else None
-
-
-def _keyed(value: Any, handler: ValidatorFunctionWrapHandler) -> Any:
-    """The name of a secret, or a file."""
-    return value if isinstance(value, str) and value.startswith(SECRET) else handler(value)
-
-
-NoOrAnyKey = Annotated[Path | None, WrapValidator(_keyed)]
-NoOrAnyPlace = Annotated[Place | None, WrapValidator(_placed)]
 
 
 class AthenaSettings(BaseModel):
@@ -228,7 +177,7 @@ class Settings(BaseModel):
 
     @model_validator(mode="after")
     def _secret_needs_a_register(self) -> Self:
-        secret = _secret_name(self.pseudonym_key) is not None
+        secret = secret_name(self.pseudonym_key) is not None
         if secret != is_remote(self.erasure_register):
             raise ValueError("a key in Secrets Manager and erasure_register = s3://… need each other")
         if secret and f"{self.erasure_register}/".startswith((f"{self.lakehouse}/", f"{self.warehouse}/")):
@@ -245,7 +194,7 @@ class Settings(BaseModel):
     @property
     def key_file(self) -> Path:
         """Where the pseudonym key is kept."""
-        secret = _secret_name(self.pseudonym_key)
+        secret = secret_name(self.pseudonym_key)
         if secret is not None and self.erasure_register is not None:
             return SecretKey(secret, self.erasure_register / "pseudonyms")
         if is_remote(self.lakehouse):
