@@ -65,12 +65,12 @@ def _seaweedfs(folder: Path) -> Iterator[str]:
         *(_BIN / "weed", "-logtostderr=true", "server", f"-dir={data}", "-ip=127.0.0.1", "-ip.bind=127.0.0.1"),
         *(f"-master.port={master}", f"-master.port.grpc={master_rpc}", "-master.volumeSizeLimitMB=64"),
         *("-master.telemetry=false", "-metricsPort=0"),
-        *(f"-volume.port={volume}", f"-volume.port.grpc={volume_rpc}", "-volume.max=200", "-volume.minFreeSpace=1"),
+        *(f"-volume.port={volume}", f"-volume.port.grpc={volume_rpc}", "-volume.max=5000", "-volume.minFreeSpace=1"),
         *("-filer", f"-filer.port={filer}", f"-filer.port.grpc={filer_rpc}"),
         *("-s3", f"-s3.port={s3}", f"-s3.port.grpc={s3_rpc}", f"-s3.config={config}"),
         *("-s3.port.iceberg=0", "-s3.port.lance=0", "-s3.iam=false"),
     ]
-    with _running(command, folder / "seaweedfs.log", {"WEED_S3_SSE_KEY": "of tests alone"}):
+    with _running(command, folder / "seaweedfs.log", {"WEED_S3_SSE_KEY": "of tests alone", "WEED_MASTER_VOLUME_GROWTH_COPY_1": "1"}):
         yield f"http://127.0.0.1:{s3}"
 
 
