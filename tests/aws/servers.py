@@ -70,7 +70,11 @@ def _seaweedfs(folder: Path) -> Iterator[str]:
         *("-s3", f"-s3.port={s3}", f"-s3.port.grpc={s3_rpc}", f"-s3.config={config}"),
         *("-s3.port.iceberg=0", "-s3.port.lance=0", "-s3.iam=false"),
     ]
-    with _running(command, folder / "seaweedfs.log", {"WEED_S3_SSE_KEY": "of tests alone", "WEED_MASTER_VOLUME_GROWTH_COPY_1": "1"}):
+    with _running(
+        command,
+        folder / "seaweedfs.log",
+        {"WEED_S3_SSE_KEY": "of tests alone", "WEED_MASTER_VOLUME_GROWTH_COPY_1": "1"},
+    ):
         yield f"http://127.0.0.1:{s3}"
 
 
