@@ -92,10 +92,11 @@ class Tables:
         folder = home.folder
         if not lakehouse_exists(home):
             if _has_tables(home.warehouse):  # a new catalog would leave them, and who is in them, behind
+                file = MARKER if is_remote(folder) else "catalog.db"
                 raise LakehouseError(
                     "the catalog is missing, but there are tables",
-                    where=str(folder / (MARKER if is_remote(folder) else "catalog.db")),
-                    hint="restore it from a backup, or move the lakehouse away and run again from the landing files",
+                    where=str(folder / file),
+                    hint=f"restore {file} from a backup, or move the lakehouse away and run again from the landing files",
                 )
             if not is_remote(folder):
                 make_folder(folder if home.remote else home.warehouse)
