@@ -249,13 +249,7 @@ def with_engine(settings: Settings, engine: EngineName | None) -> Settings:
     Raises:
         ConfigError: there is no such engine.
     """
-    if engine is None:
-        return settings
-    if engine not in get_args(EngineName):
-        raise ConfigError(
-            "there is no such engine", where="engine", hint=f"choose one of {', '.join(get_args(EngineName))}"
-        )
-    return settings.model_copy(update={"engine": engine})
+    return _with(settings, "engine", engine, get_args(EngineName))
 
 
 def with_policy(settings: Settings, policy: Policy | None) -> Settings:
@@ -264,13 +258,15 @@ def with_policy(settings: Settings, policy: Policy | None) -> Settings:
     Raises:
         ConfigError: there is no such policy.
     """
-    if policy is None:
+    return _with(settings, "policy", policy, get_args(Policy))
+
+
+def _with(settings: Settings, name: str, choice: str | None, choices: tuple[str, ...]) -> Settings:
+    if choice is None:
         return settings
-    if policy not in get_args(Policy):
-        raise ConfigError(
-            "there is no such policy", where="policy", hint=f"choose one of {', '.join(get_args(Policy))}"
-        )
-    return settings.model_copy(update={"policy": policy})
+    if choice not in choices:
+        raise ConfigError(f"there is no such {name}", where=name, hint=f"choose one of {', '.join(choices)}")
+    return settings.model_copy(update={name: choice})
 
 
 def _read(file: Path) -> dict[str, Any]:
