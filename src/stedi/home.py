@@ -61,6 +61,10 @@ class Home:
         mark = hashlib.sha256(str(self.folder).encode()).hexdigest()[:8]
         return Path(tempfile.gettempdir()) / f"stedi-{mark}-{token}"
 
+    def spool(self, token: str) -> Place:
+        """Folder that every machine at work sees, for files that are not complete yet: with the tables, where these are on S3."""
+        return self.warehouse / "staging" / token if self.remote else self.scratch(token)
+
     def located(self, location: str) -> Place:
         """The place of a file of the tables, as Iceberg's metadata names it."""
         if is_uri(location) and is_remote(self.warehouse):

@@ -76,7 +76,7 @@ def fetched(artifact: Artifact) -> Path:
     Raises:
         Unavailable: Maven is missing, the download fails, or it brings another file.
     """
-    with _alone():
+    with alone():
         if not _is_whole(artifact):
             artifact.path.unlink(missing_ok=True)
             _download(artifact)
@@ -93,7 +93,7 @@ def trino_home() -> Path:
     """
     driver, archive = fetched(SQLITE_DRIVER), fetched(TRINO)
     home = cache() / f"trino-server-{TRINO.version}-{'-'.join(_PLUGINS)}"
-    with _alone():
+    with alone():
         if not home.is_dir():
             _unpack(archive, driver, home)
     return home
@@ -145,7 +145,7 @@ def _is_whole(artifact: Artifact) -> bool:
 
 
 @contextmanager
-def _alone() -> Iterator[None]:
+def alone() -> Iterator[None]:
     """One process at a time fetches or unpacks."""
     cache().mkdir(parents=True, exist_ok=True)
     with (cache() / "lock").open("w") as lock:

@@ -30,7 +30,7 @@ def spark(scratch: Path) -> Iterator[Engine]:
     pytest.importorskip("pyspark", reason="`make test-spark` sets up PySpark and Java")
     from stedi.engines.spark import SparkEngine
 
-    engine = SparkEngine(scratch)
+    engine = SparkEngine(scratch, scratch)
     yield engine
     engine.close()
 

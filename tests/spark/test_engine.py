@@ -71,7 +71,7 @@ def test_a_file_says_where_its_rows_lie(engine: Engine, tmp_path: Path, folder: 
     (tmp_path / folder).mkdir()
     path = str(tmp_path / folder / "one two.parquet")
     engine.use_rows("given", readings(("a", 1), ("b", 2)))
-    engine.write('SELECT * FROM given ORDER BY "timestamp"', path, TRUSTED, IDS)
+    assert engine.write('SELECT * FROM given ORDER BY "timestamp"', path, TRUSTED, IDS) == 2
     engine.use_files("found", [path], TRUSTED, located=True)
     assert rows(engine, 'SELECT "customer", "_file", "_row" FROM found') == [("a", path, 0), ("b", path, 1)]
     engine.use_files("found", [path], TRUSTED)
@@ -101,7 +101,7 @@ def test_a_written_file(engine: Engine, tmp_path: Path) -> None:
     ]
     assert pq.read_metadata(path).row_group(0).column(0).compression == "ZSTD"
     engine.use_rows("given", readings())
-    engine.write("SELECT * FROM given", str(path), TRUSTED, IDS)
+    assert engine.write("SELECT * FROM given", str(path), TRUSTED, IDS) == 0
     assert pq.read_metadata(path).num_rows == 0
 
 
@@ -120,11 +120,13 @@ def test_files_of_so_many_rows(engine: Engine, tmp_path: Path) -> None:
     engine.use_rows("given", readings(*((f"person {at % 7}", at) for at in range(100_000))))
     (tmp_path / "data").mkdir()
     prefix = str(tmp_path / "data" / "part")
-    paths = engine.write_files("SELECT * FROM given", prefix, TRUSTED, IDS, 31_000)
+    written = engine.write_files("SELECT * FROM given", prefix, TRUSTED, IDS, 31_000)
+    paths = list(written)
     assert 3 <= len(paths) <= 12
     assert all(path.startswith(prefix) for path in paths)
     assert files(tmp_path) == sorted(Path(path).name for path in paths)  # scratch is empty
-    assert all(0 < pq.read_metadata(path).num_rows <= 40_000 for path in paths)
+    assert written == {path: pq.read_metadata(path).num_rows for path in paths}
+    assert all(0 < rows <= 40_000 for rows in written.values())
     engine.use_files("found", paths, TRUSTED)
     assert engine.digest("found", TRUSTED) == engine.digest("given", TRUSTED)
 
@@ -133,7 +135,9 @@ def test_files_of_so_many_rows(engine: Engine, tmp_path: Path) -> None:
 def test_files_in_order(engine: Engine, tmp_path: Path, wanted: int) -> None:
     contract = replace(TRUSTED, clustered_by="customer", sorted_by=("customer", "timestamp"))
     engine.use_rows("given", readings(*((f"person {at % 5}", -at) for at in range(1_000))))
-    paths = engine.write_sorted("SELECT * FROM given", str(tmp_path / "part"), contract, IDS, wanted)
+    written = engine.write_sorted("SELECT * FROM given", str(tmp_path / "part"), contract, IDS, wanted)
+    paths = list(written)
+    assert written == {path: pq.read_metadata(path).num_rows for path in paths}
     assert 1 <= len(paths) <= wanted
     people: list[str] = []
     for path in paths:
@@ -276,7 +280,7 @@ def test_it_can_be_given_up_and_closed(engine: Engine) -> None:
 def two(scratch: Path, spark: Engine) -> Iterator[Engine]:
     from stedi.engines.spark import SparkEngine
 
-    engine = SparkEngine(scratch)
+    engine = SparkEngine(scratch, scratch)
     yield engine
     engine.close()
 

@@ -53,8 +53,8 @@ class Engine(Protocol):
         """Forget a relation; no error where there is none."""
         ...
 
-    def write(self, select: str, path: str, contract: Contract, field_ids: Mapping[str, int]) -> None:
-        """Run a SELECT and write its rows as one Parquet file that carries Iceberg field ids.
+    def write(self, select: str, path: str, contract: Contract, field_ids: Mapping[str, int]) -> int:
+        """Run a SELECT and write its rows as one Parquet file that carries Iceberg field ids. Returns the number of rows.
 
         Columns are taken by name, cast to the contract's types, and written in the contract's order.
         """
@@ -62,8 +62,8 @@ class Engine(Protocol):
 
     def write_files(
         self, select: str, prefix: str, contract: Contract, field_ids: Mapping[str, int], rows_per_file: int
-    ) -> list[str]:
-        """Write rows as `write` does, but as files of about so many rows. Returns their paths, which begin with `prefix`.
+    ) -> dict[str, int]:
+        """Write rows as `write` does, but as files of about so many rows. Returns their numbers of rows by path; paths begin with `prefix`.
 
         Nothing is under these paths before all of it is complete.
         """
@@ -71,8 +71,8 @@ class Engine(Protocol):
 
     def write_sorted(
         self, select: str, prefix: str, contract: Contract, field_ids: Mapping[str, int], files: int
-    ) -> list[str]:
-        """Write rows as `write` does, but as at most `files` files, each in the order of the contract's `sorted_by`.
+    ) -> dict[str, int]:
+        """Write rows as `write_files` does, but as at most `files` files, each in the order of the contract's `sorted_by`.
 
         Rows that agree in its `clustered_by` lie in the same file; where it has none, `files` must be 1. One file is sorted at a time.
         """

@@ -123,20 +123,23 @@ class DuckDBEngine:
         if kind := self._kinds.pop(name, None):
             self._run(f"DROP {kind} {quoted(name)}", f"closing {name}")
 
-    def write(self, select: str, path: str, contract: Contract, field_ids: Mapping[str, int]) -> None:
+    def write(self, select: str, path: str, contract: Contract, field_ids: Mapping[str, int]) -> int:
         written = str(self._scratch / f"{contract.name}-upload.parquet") if is_uri(path) else path
-        self._run(
-            f"COPY (SELECT {_cast(contract)} FROM ({select})) TO {literal(written)} ({_parquet(contract, field_ids)})",
-            f"writing {contract.name}",
-        )
+        with _translated(f"writing {contract.name}"):
+            (rows,) = self._con.execute(
+                f"COPY (SELECT {_cast(contract)} FROM ({select})) TO {literal(written)} ({_parquet(contract, field_ids)})"
+            ).fetchall()[0]
         if written != path:
             with _translated(f"opening {contract.name}"):
                 self._objects.attach([path])
             self._objects.put(Path(written), path)
+        return int(rows)
 
     def write_files(
         self, select: str, prefix: str, contract: Contract, field_ids: Mapping[str, int], rows_per_file: int
-    ) -> list[str]:
+    ) -> dict[str, int]:
+        from pyarrow.parquet import read_metadata
+
         folder = self._scratch / f"{contract.name}-files"
         groups = max(1, rows_per_file // _ROW_GROUP)
         self._run(
@@ -145,26 +148,24 @@ class DuckDBEngine:
             f"writing {contract.name}",
         )
         written = sorted(folder.rglob("*.parquet"))
-        paths = [f"{prefix}-{number}.parquet" for number in range(len(written))]
-        self._objects.put_all(written, paths)
+        found = {f"{prefix}-{number}.parquet": read_metadata(path).num_rows for number, path in enumerate(written)}
+        self._objects.put_all(written, list(found))
         shutil.rmtree(folder, ignore_errors=True)
-        return paths
+        return found
 
     def write_sorted(
         self, select: str, prefix: str, contract: Contract, field_ids: Mapping[str, int], files: int
-    ) -> list[str]:
+    ) -> dict[str, int]:
         order = ", ".join(map(quoted, contract.sorted_by))
-        paths = []
+        found = {}
         for number in range(files):
             part = f"hash({quoted(str(contract.clustered_by))}) % {files} = {number}" if files > 1 else "TRUE"
             path = f"{prefix}-{number}.parquet"
-            self.write(f"SELECT * FROM ({select}) WHERE {part} ORDER BY {order}", path, contract, field_ids)
-            self.use_files("written", [path], contract)
-            if self.query("SELECT count(*) AS n FROM written")["n"][0].as_py():
-                paths.append(path)
+            if rows := self.write(f"SELECT * FROM ({select}) WHERE {part} ORDER BY {order}", path, contract, field_ids):
+                found[path] = rows
             else:
                 self.discard(path)
-        return paths
+        return found
 
     def discard(self, path: str) -> None:
         self._objects.delete(path)

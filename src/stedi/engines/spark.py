@@ -6,7 +6,6 @@ this module: `_translated` turns each into an error of ours that says what was b
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
@@ -20,12 +19,14 @@ from pyspark.errors import PySparkException
 from pyspark.sql import functions as F  # noqa: N812 - as everybody who writes Spark calls it
 from sqlglot.errors import SqlglotError
 
+from stedi.aws import S3Options, arrow_filesystem
 from stedi.engines.duckdb import DuckDBEngine
 from stedi.engines.spark_session import open_session, parallelism
 from stedi.engines.spark_work import spread_out
 from stedi.engines.sql import quoted
 from stedi.engines.translate import spark_sql
-from stedi.errors import DataError, EngineError, QueryError, StediError, StorageError
+from stedi.errors import ConfigError, DataError, EngineError, QueryError, StediError, StorageError
+from stedi.places import Place, erase_folder, is_remote, listing, move, options_of, place, remove
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
@@ -54,17 +55,28 @@ class SparkEngine:
     """Relations of one session of Spark.
 
     Args:
-        scratch: folder where files are written before they are complete, which all of Spark must see; removed by the caller.
+        scratch: folder of this machine, for the embedded engine; removed by the caller.
+        spool: where files are written before they are complete: on S3, or a folder that all of Spark sees; removed by the caller.
         memory_limit: of a Spark that is started here, for example "2GB".
         threads: of a Spark that is started here; all cores where None.
+        s3: how S3 is reached.
     """
 
-    def __init__(self, scratch: Path, memory_limit: str | None = None, threads: int | None = None) -> None:
+    def __init__(
+        self,
+        scratch: Path,
+        spool: Place,
+        memory_limit: str | None = None,
+        threads: int | None = None,
+        s3: S3Options | None = None,
+    ) -> None:
         self._scratch = scratch
+        self._spool = spool
         self._memory_limit = memory_limit
+        self._s3 = s3 or S3Options()
         self._names: set[str] = set()
         with _translated("starting Spark"):
-            self._session = open_session(memory_limit, threads)
+            self._session = open_session(memory_limit, threads, options_of(spool) if is_remote(spool) else None)
         _open.add(self)
 
     @property
@@ -100,7 +112,9 @@ class SparkEngine:
     def keep(self, name: str, select: str) -> None:
         self.drop(name)
         with _translated(f"building {name}"):
-            self._name(name, self._rows(select).localCheckpoint())
+            self._name(
+                name, self._rows(select).localCheckpoint()
+            )  # a lost machine fails the run, which publishes nothing then
 
     def drop(self, name: str) -> None:
         if name in self._names:
@@ -108,35 +122,37 @@ class SparkEngine:
             with _translated(f"closing {name}"):
                 self._session.catalog.dropTempView(name)
 
-    def write(self, select: str, path: str, contract: Contract, field_ids: Mapping[str, int]) -> None:
+    def write(self, select: str, path: str, contract: Contract, field_ids: Mapping[str, int]) -> int:
         with _translated(f"writing {contract.name}"):
             rows = self._fit(select, contract, field_ids).coalesce(1)
             with self._written(rows, contract) as (written,):
-                written.replace(path)
+                number = _rows_in(written)
+                move(written, place(path, self._s3))
+        return number
 
     def write_files(
         self, select: str, prefix: str, contract: Contract, field_ids: Mapping[str, int], rows_per_file: int
-    ) -> list[str]:
+    ) -> dict[str, int]:
         with _translated(f"writing {contract.name}"):
             rows = self._fit(select, contract, field_ids)
             if contract.clustered_by:
                 rows = rows.repartition(f"`{contract.clustered_by}`")
                 rows = rows.sortWithinPartitions(*(f"`{name}`" for name in contract.sorted_by))
             with self._written(rows, contract, rows_per_file) as written:
-                return _placed(written, prefix)
+                return self._placed(written, prefix)
 
     def write_sorted(
         self, select: str, prefix: str, contract: Contract, field_ids: Mapping[str, int], files: int
-    ) -> list[str]:
+    ) -> dict[str, int]:
         with _translated(f"writing {contract.name}"):
             rows = self._fit(select, contract, field_ids)
             rows = rows.repartition(files, f"`{contract.clustered_by}`") if files > 1 else rows.repartition(1)
             rows = rows.sortWithinPartitions(*(f"`{name}`" for name in contract.sorted_by))
             with self._written(rows, contract) as written:
-                return _placed(written, prefix)
+                return self._placed(written, prefix)
 
     def discard(self, path: str) -> None:
-        Path(path).unlink()
+        remove([place(path, self._s3)])
 
     def digest(self, relation: str, contract: Contract) -> tuple[int, int]:
         names = [f"`{c.name}`" for c in contract.columns]
@@ -157,9 +173,9 @@ class SparkEngine:
     ) -> Iterator[Result]:
         if far:
             with _translated("reading"):
-                yield from spread_out(self._session, work, parts, tell, self._memory_limit)
+                yield from spread_out(self._session, work, parts, tell, self._memory_limit, self._s3)
             return
-        with closing(DuckDBEngine(self._scratch, self._memory_limit)) as engine:
+        with closing(DuckDBEngine(self._scratch, self._memory_limit, s3=self._s3)) as engine:
             yield from engine.spread(work, parts, tell, far=False)
 
     def query_untrusted(self, select: str, allowed_files: Sequence[str]) -> pa.RecordBatchReader:  # noqa: ARG002 - refused
@@ -193,23 +209,32 @@ class SparkEngine:
         return rows.select(*(F.col(f"`{name}`").alias(name, metadata=metadata) for name, metadata in columns))
 
     @contextmanager
-    def _written(self, rows: DataFrame, contract: Contract, rows_per_file: int = 0) -> Iterator[list[Path]]:
-        """Parquet files with all rows, in the scratch folder, to be moved out of it; Spark puts other files beside them."""
-        folder = self._scratch / f"{contract.name}-files"
-        shutil.rmtree(folder, ignore_errors=True)
+    def _written(self, rows: DataFrame, contract: Contract, rows_per_file: int = 0) -> Iterator[list[Place]]:
+        """Parquet files with all rows, in the spool, to be moved out of it; Spark puts other files beside them."""
+        folder = self._spool / f"{contract.name}-files"
+        erase_folder(folder)
         rows.write.options(compression="zstd", maxRecordsPerFile=rows_per_file).parquet(str(folder))
-        yield sorted(folder.rglob("*.parquet"))
-        shutil.rmtree(folder, ignore_errors=True)
+        yield sorted(found.place for found in listing(folder) if found.place.suffix == ".parquet")
+        erase_folder(folder)
+
+    def _placed(self, written: Sequence[Place], prefix: str) -> dict[str, int]:
+        """Move complete files to where they stay, but for those without a row. Returns numbers of rows by path."""
+        found: dict[str, int] = {}
+        for path in written:
+            if rows := _rows_in(path):
+                to = f"{prefix}-{len(found)}.parquet"
+                move(path, place(to, self._s3))
+                found[to] = rows
+        return found
 
 
-def _placed(written: Sequence[Path], prefix: str) -> list[str]:
-    """Move complete files to where they stay, but for those without a row."""
-    paths: list[str] = []
-    for path in written:
-        if pq.read_metadata(path).num_rows:
-            paths.append(f"{prefix}-{len(paths)}.parquet")
-            path.replace(paths[-1])
-    return paths
+def _rows_in(file: Place) -> int:
+    """Rows of a Parquet file, as its footer says."""
+    if is_remote(file):
+        return int(
+            pq.read_metadata(f"{file.bucket}/{file.key}", filesystem=arrow_filesystem(options_of(file))).num_rows
+        )
+    return int(pq.read_metadata(file).num_rows)
 
 
 def interrupt_all() -> None:
@@ -233,6 +258,12 @@ def _meaning(error: Exception, doing: str) -> StediError:
     if "OutOfMemoryError" in text:
         return EngineError(
             f"{doing}: out of memory", hint="raise memory_limit in stedi.toml, or give Spark more memory"
+        )
+    if "s3a.S3AFileSystem not found" in text:
+        return ConfigError(
+            f"{doing}: this Spark cannot reach S3",
+            where="engine",
+            hint="start it with hadoop-aws of its version of Hadoop; docs/guides/spark.md shows how",
         )
     if "No space left" in text or "disk quota" in text.lower():
         return StorageError(f"{doing}: the disk is full or cannot be written", hint="free some space and run again")

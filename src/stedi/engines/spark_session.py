@@ -21,12 +21,15 @@ from pyspark import SparkConf, SparkContext
 from pyspark.java_gateway import launch_gateway
 from pyspark.sql import SparkSession
 
+from stedi.aws import S3Options, reach
 from stedi.errors import ConfigError
 
 _OR_DUCKDB = 'or take the embedded engine: engine = "duckdb"'
 _OLDEST_JAVA = 17
 #: What says that a Spark outside of this process is to be used.
 _ELSEWHERE = ("SPARK_REMOTE", "PYSPARK_GATEWAY_PORT")
+#: Set in a Spark that was started here.
+_OWN = "spark.stedi.own"
 #: What our SQL relies on, whatever the session says. Integers that do not fit are errors, as in DuckDB.
 _OPTIONS = {
     "spark.sql.ansi.enabled": "true",
@@ -39,23 +42,28 @@ _OPTIONS = {
 }
 
 
-def open_session(memory_limit: str | None, threads: int | None) -> SparkSession:
+def open_session(memory_limit: str | None, threads: int | None, s3: S3Options | None = None) -> SparkSession:
     """A session of its own relations and options.
 
     Args:
         memory_limit: of a local Spark, for example "2GB"; a quarter of this machine's memory where None.
         threads: of a local Spark; all cores where None.
+        s3: how a Spark of our own is to reach S3, where it is to; any other knows that by itself.
 
     Raises:
         ConfigError: Java is missing, or too old.
+        StorageError: there are no credentials for S3.
     """
+    options = _OPTIONS
     found = SparkSession.getActiveSession()
     if found is None and any(os.environ.get(name) for name in _ELSEWHERE):
         found = SparkSession.builder.getOrCreate()
     if found is None:
         found = _start_local(memory_limit, threads)
+    if s3 and found.conf.get(_OWN, "false") == "true":
+        options = options | _s3_options(s3)
     session = found if _is_remote(found) else found.newSession()
-    for name, value in _OPTIONS.items():
+    for name, value in options.items():
         session.conf.set(name, value)
     return session
 
@@ -87,6 +95,7 @@ def _start_local(memory_limit: str | None, threads: int | None) -> SparkSession:
 
 def _local_options(memory_limit: str | None, cores: int) -> dict[str, str]:
     return {
+        _OWN: "true",
         "spark.driver.memory": f"{_megabytes(memory_limit)}m",
         "spark.driver.bindAddress": "127.0.0.1",
         "spark.driver.host": "127.0.0.1",
@@ -95,6 +104,23 @@ def _local_options(memory_limit: str | None, cores: int) -> dict[str, str]:
         "spark.ui.enabled": "false",
         "spark.ui.showConsoleProgress": "false",
     }
+
+
+def _s3_options(s3: S3Options) -> dict[str, str]:
+    """How Hadoop's client reaches `s3://`; credentials come from AWS's chain, which it asks itself."""
+    now = reach(s3)
+    options = {
+        "fs.s3.impl": "org.apache.hadoop.fs.s3a.S3AFileSystem",
+        "fs.s3a.aws.credentials.provider": "software.amazon.awssdk.auth.credentials.DefaultCredentialsProvider",
+        "fs.s3a.endpoint.region": now.region,
+    }
+    if now.endpoint:
+        options |= {"fs.s3a.endpoint": now.endpoint, "fs.s3a.path.style.access": "true"}
+    if s3.encryption:
+        options["fs.s3a.encryption.algorithm"] = "SSE-KMS" if s3.encryption == "aws:kms" else s3.encryption
+    if s3.kms_key:
+        options["fs.s3a.encryption.key"] = s3.kms_key
+    return options
 
 
 def _megabytes(memory_limit: str | None) -> int:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
+from stedi.aws import S3Options
 from stedi.errors import EngineError, StediError
 
 if TYPE_CHECKING:
@@ -26,7 +27,12 @@ _Work = Callable[["Engine", Path, "Part", "Tell"], "Result"]
 
 
 def spread_out(
-    session: SparkSession, work: _Work[Part, Result], parts: Sequence[Part], tell: Tell, memory_limit: str | None
+    session: SparkSession,
+    work: _Work[Part, Result],
+    parts: Sequence[Part],
+    tell: Tell,
+    memory_limit: str | None,
+    s3: S3Options,
 ) -> Iterator[Result]:
     """What `Engine.spread` promises. All parts are at work at once, as far as Spark has room."""
     pickled = [pickle.dumps(part) for part in parts]
@@ -34,7 +40,7 @@ def spread_out(
     def on_worker(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         for batch in batches:
             for number in map(int, batch["id"].to_numpy()):
-                done = pickle.dumps(_do(work, pickle.loads(pickled[number]), memory_limit))  # noqa: S301 - our own
+                done = pickle.dumps(_do(work, pickle.loads(pickled[number]), memory_limit, s3))  # noqa: S301 - our own
                 yield pa.RecordBatch.from_pydict({"part": [number], "result": [done]})
 
     if not parts:
@@ -51,7 +57,7 @@ def spread_out(
 
 
 def _do(
-    work: _Work[Part, Result], part: Part, memory_limit: str | None
+    work: _Work[Part, Result], part: Part, memory_limit: str | None, s3: S3Options
 ) -> tuple[Result | None, list[Any], StediError | None]:
     """One part: its result, what it told, and what went wrong. Only our own errors are known to quote nothing."""
     from stedi.engines.duckdb import DuckDBEngine
@@ -59,7 +65,7 @@ def _do(
     told: list[Any] = []
     with (
         tempfile.TemporaryDirectory(prefix="stedi-") as scratch,
-        closing(DuckDBEngine(Path(scratch), memory_limit, threads=1)) as engine,
+        closing(DuckDBEngine(Path(scratch), memory_limit, threads=1, s3=s3)) as engine,
     ):
         try:
             return work(engine, Path(scratch), part, told.append), told, None

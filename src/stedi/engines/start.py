@@ -7,30 +7,23 @@ from typing import TYPE_CHECKING
 
 from stedi.config import Settings
 from stedi.errors import ConfigError
-from stedi.places import is_remote
 
 if TYPE_CHECKING:
     from stedi.engines.base import Engine
     from stedi.engines.duckdb import DuckDBEngine
 
 
-def start_engine(settings: Settings, scratch: Path) -> Engine:
+def start_engine(settings: Settings, token: str) -> Engine:
     """The engine for work that writes: runs, upkeep, erasures.
 
     Args:
         settings: of the lakehouse.
-        scratch: folder for what memory does not hold; removed by the caller.
+        token: of the work, whose folders the caller makes and removes.
 
     Raises:
-        ConfigError: the engine that the settings ask for is not installed, or cannot write there.
+        ConfigError: the engine that the settings ask for is not installed.
     """
     if settings.engine == "spark":
-        if is_remote(settings.home.warehouse):
-            raise ConfigError(
-                "the engine spark does not write to S3 yet",
-                where="engine",
-                hint='take the embedded engine for tables on S3: engine = "duckdb"',
-            )
         try:
             from stedi.engines.spark import SparkEngine
         except ImportError:
@@ -39,8 +32,11 @@ def start_engine(settings: Settings, scratch: Path) -> Engine:
                 where="engine",
                 hint="pip install 'stedi-lakehouse[spark]'; or take the embedded engine: engine = \"duckdb\"",
             ) from None
-        return SparkEngine(scratch, settings.memory_limit, settings.threads)
-    return start_reader(settings, scratch)
+        home = settings.home
+        return SparkEngine(
+            home.scratch(token), home.spool(token), settings.memory_limit, settings.threads, settings.s3.options()
+        )
+    return start_reader(settings, settings.home.scratch(token))
 
 
 def start_reader(settings: Settings, scratch: Path) -> DuckDBEngine:
@@ -48,7 +44,7 @@ def start_reader(settings: Settings, scratch: Path) -> DuckDBEngine:
 
     Args:
         settings: as for `start_engine`.
-        scratch: as for `start_engine`.
+        scratch: folder for what memory does not hold; removed by the caller.
     """
     from stedi.engines.duckdb import DuckDBEngine
 

@@ -40,6 +40,11 @@ class LandingFile:
     copy: str | None = None
 
     @property
+    def is_far(self) -> bool:
+        """Whether it is an object that was not fetched."""
+        return self.object is not None and self.copy is None
+
+    @property
     def readable(self) -> str:
         """The file of this machine that holds its bytes."""
         return self.copy or self.path

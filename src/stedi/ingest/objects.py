@@ -66,14 +66,14 @@ def current_file(feed: str, path: str, options: S3Options) -> LandingFile | None
 def fetched(files: Sequence[LandingFile], scratch: Path) -> Generator[list[LandingFile]]:
     """Landing files in waves, those that are objects fetched into a folder; a wave is removed when the next one is asked for.
 
-    The next wave is fetched while this one is read. Files of this machine are one wave: they need not be fetched.
+    The next wave is fetched while this one is read. Files that are here, or were fetched, are one wave.
 
     Raises:
         LandingError: an object changed since it was listed, or is gone, or cannot be read.
     """
-    if here := [file for file in files if file.object is None]:
+    if here := [file for file in files if not file.is_far]:
         yield here
-    waves = list(_waves([file for file in files if file.object is not None]))
+    waves = list(_waves([file for file in files if file.is_far]))
     if not waves:
         return
     scratch.mkdir(parents=True, exist_ok=True)

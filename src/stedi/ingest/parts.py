@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from contextlib import closing
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
 
@@ -11,6 +12,7 @@ from stedi.contracts import Contract
 from stedi.engines.base import Engine, Tell
 from stedi.ingest.discover import LandingFile
 from stedi.ingest.land import Landed, Lander
+from stedi.ingest.objects import fetched
 from stedi.ingest.profile import Profile, profiles
 
 #: What a reader should have to do, in bytes, before another one is called: to start one takes as long.
@@ -31,7 +33,7 @@ class LandingPart:
 
 
 def land_part(engine: Engine, scratch: Path, part: LandingPart, tell: Tell) -> Landed:
-    """Land the files of a part; tells the size of each that is done."""
+    """Land the files of a part; tells the size of each that is done. Objects that are still far are fetched wave by wave."""
     lander = Lander(
         engine,
         part.feed,
@@ -42,11 +44,15 @@ def land_part(engine: Engine, scratch: Path, part: LandingPart, tell: Tell) -> L
         part.ingested_at,
         lambda profile: tell(profile.file.size),
     )
-    return lander.land(part.profiles)
+    of = {profile.file.path: profile for profile in part.profiles}
+    with closing(fetched([profile.file for profile in part.profiles], scratch / "objects")) as waves:
+        for wave in waves:
+            lander.land([replace(of[file.path], file=file) for file in wave])
+    return lander.landed
 
 
 def profile_part(_engine: Engine, _scratch: Path, files: list[LandingFile], tell: Tell) -> list[Profile]:
-    """Profile files; tells the path of each that is done."""
+    """Profile files; tells the path of each that is done. Objects that are far are read as a stream."""
     found = []
     for profile in profiles(files):
         tell(profile.file.path)

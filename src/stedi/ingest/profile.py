@@ -101,7 +101,7 @@ def chunks(file: LandingFile, digest: hashlib._Hash | None = None) -> Iterator[b
 @contextmanager
 def opened(file: LandingFile) -> Iterator[BinaryIO]:
     """The bytes of a file as they lie there, to be read from the beginning. Of an object that was not fetched they leave no copy behind."""
-    if file.object is not None and file.copy is None:
+    if file.object is not None and file.is_far:
         with opened_object(file.object, LandingError) as content:
             yield content
     else:

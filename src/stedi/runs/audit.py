@@ -1,13 +1,15 @@
-"""Audit staged tables against their contracts: queries that count bad rows. Nothing is committed unless all count 0."""
+"""Audit staged tables against their contracts: one query per table counts bad rows. Nothing is committed unless all counts are 0."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from stedi.contracts import Contract
+from stedi.contracts import Contract, Rule
 from stedi.engines.base import Engine
 from stedi.errors import AuditError
+
+_NO_NULL = "no null in a required column"
 
 
 @dataclass(frozen=True)
@@ -22,7 +24,19 @@ class Violation:
 
 def check_table(engine: Engine, contract: Contract) -> list[Violation]:
     """The rules that rows of a table break. The table, and those that its rules name, must be relations of the engine."""
-    return list(_violations(engine, contract))
+    required = [c.name for c in contract.columns if c.required]
+    nulls = [Rule(f"{name} is required", _NO_NULL, f'count(*) - count("{name}")') for name in required]
+    rules = [*_of_key(contract), *contract.rules]
+    columns = [f'{rule.query} AS "null {number}"' for number, rule in enumerate(nulls)]
+    counts = ["n.*", *(f'({rule.query}) AS "rule {number}"' for number, rule in enumerate(rules))]
+    (found,) = engine.query(
+        f"SELECT {', '.join(counts)} FROM (SELECT {', '.join(columns)} FROM {contract.name}) AS n"
+    ).to_pylist()
+    return [
+        Violation(contract.name, rule.name, rule.description, rows)
+        for rule, rows in zip([*nulls, *rules], found.values(), strict=True)
+        if rows
+    ]
 
 
 def check_accounting(
@@ -54,18 +68,10 @@ def require(violations: Sequence[Violation]) -> None:
         )
 
 
-def _violations(engine: Engine, contract: Contract) -> Iterator[Violation]:
-    required = [c.name for c in contract.columns if c.required]
-    if required:
-        counts = ", ".join(f'count(*) - count("{name}") AS "{name}"' for name in required)
-        for name, nulls in engine.query(f"SELECT {counts} FROM {contract.name}").to_pylist()[0].items():
-            if nulls:
-                yield Violation(contract.name, f"{name} is required", "no null in a required column", nulls)
-    if contract.key:
-        key = ", ".join(f'"{name}"' for name in contract.key)
-        doubled = f"SELECT count(*) AS n FROM (SELECT {key} FROM {contract.name} GROUP BY {key} HAVING count(*) > 1)"
-        if rows := engine.query(doubled)["n"][0].as_py():
-            yield Violation(contract.name, "key is unique", "one row per key", rows)
-    for rule in contract.rules:
-        if rows := engine.query(rule.query).column(0)[0].as_py():
-            yield Violation(contract.name, rule.name, rule.description, rows)
+def _of_key(contract: Contract) -> list[Rule]:
+    """What a contract demands of its key, where it has one."""
+    if not contract.key:
+        return []
+    key = ", ".join(f'"{name}"' for name in contract.key)
+    doubled = f"SELECT {key} FROM {contract.name} GROUP BY {key} HAVING count(*) > 1"
+    return [Rule("key is unique", "one row per key", f"SELECT count(*) FROM ({doubled}) AS k")]

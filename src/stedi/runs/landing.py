@@ -7,7 +7,7 @@ file brought before, and `changed_NAME`, both.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import replace
 from itertools import chain
@@ -32,7 +32,7 @@ LANDING = (*FEEDS.values(), "quarantine")
 def land(stage: Stage, plan: Plan, known: Mapping[str, KnownFile], progress: Progress) -> None:
     """Read the files of the plan. A touched file whose content did not change is only noted with its new time."""
     reading = _Reading(stage, [*plan.new, *plan.touched], known, progress)
-    with closing(fetched(reading.files, stage.scratch / "objects")) as waves:
+    with closing(reading.waves()) as waves:
         for wave in waves:
             reading.read(wave)
     added, fresh_files = reading.added, reading.fresh
@@ -87,8 +87,15 @@ class _Reading:
         self.counts: dict[str, tuple[int, int]] = {}
         self._total, self._done, self._checked, self._parts = sum(file.size for file in files), 0, 0, 0
 
+    def waves(self) -> Generator[list[LandingFile]]:
+        """The files, as many at a time as are fetched together; those that other machines read, they fetch for themselves."""
+        if self._stage.engine.readers > 1 and is_much(self.files):
+            yield self.files
+        else:
+            yield from fetched(self.files, self._stage.scratch / "objects")
+
     def read(self, wave: list[LandingFile]) -> None:
-        """Read files of this machine, or that were fetched to it."""
+        """Read files that are here, were fetched, or are far from here and read by others."""
         fresh_files = self._look(wave)
         self._progress("reading", self._done, self._total)
         parts = list(self._parts_of(fresh_files))
@@ -144,13 +151,17 @@ def _change(stage: Stage, table: str, added: list[str], gone: str | None) -> Non
     stage.before(table)
     engine.use_files(f"added_{table}", added, contract)
     victims = stage.files_of(f'SELECT t."_file" FROM before_{table} AS t WHERE {gone}') if gone else []
-    engine.use_files("victims", victims, contract, located=True)
-    engine.keep(f"gone_{table}", f"SELECT {columns} FROM victims AS t WHERE {gone or 'FALSE'}")
+    engine.use_files(f"gone_{table}", [], contract)
+    if victims:
+        engine.use_files("victims", victims, contract, located=True)
+        engine.keep(f"gone_{table}", f"SELECT {columns} FROM victims AS t WHERE {gone}")
     engine.define(f"changed_{table}", f"SELECT * FROM added_{table} UNION ALL SELECT * FROM gone_{table}")
     stage.check(table, f"added_{table}")
-    kept = stage.write(table, f"SELECT {columns} FROM victims AS t WHERE NOT ({gone})", "kept", 0) if victims else []
-    stage.staged.added[table], stage.staged.removed[table] = stage.count(f"added_{table}"), stage.count(f"gone_{table}")
-    stage.change(table, [*added, *kept], victims, current)
+    kept = stage.write(table, f"SELECT {columns} FROM victims AS t WHERE NOT ({gone})", "kept", 0) if victims else {}
+    new = stage.count(f"added_{table}") if added else 0
+    stage.change(
+        table, [*added, *kept], victims, current, added=new, removed=stage.count(f"gone_{table}") if victims else 0
+    )
 
 
 def _without(file: KnownFile, suppressed: Mapping[str, int]) -> KnownFile:

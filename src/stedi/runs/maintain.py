@@ -149,8 +149,7 @@ def _merge(
     """Merge the small files of every table. Returns what became of them, and the snapshots of those tables."""
     by_table = _by_table(merges)
     merged, commits = {}, {}
-    scratch = tables.home.scratch(token)
-    with closing(start_engine(settings, scratch)) as engine:
+    with closing(start_engine(settings, token)) as engine:
         for number, (name, group) in enumerate(by_table.items()):
             progress("merging", number, len(by_table))
             commits[name] = merge(tables, engine, contracts(run.policy)[name], group, token)

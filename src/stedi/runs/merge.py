@@ -92,7 +92,7 @@ def merge(tables: Tables, engine: Engine, contract: Contract, merges: Sequence[M
     for number, one in enumerate(merges):
         prefix = str(tables.data_folder(contract.name) / f"{token}-merged-{number}")
         engine.use_files("small_files", [file.path for file in one.files], contract)
-        paths = engine.write_sorted("SELECT * FROM small_files", prefix, contract, ids, one.into)
+        paths = list(engine.write_sorted("SELECT * FROM small_files", prefix, contract, ids, one.into))
         engine.use_files("merged_files", paths, contract)
         if engine.digest("small_files", contract) != engine.digest("merged_files", contract):
             raise LakehouseError(

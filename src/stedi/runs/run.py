@@ -183,7 +183,7 @@ class Execution:
     ) -> Iterator[tuple[Stage, Withheld]]:
         """Steps 3 and 4; the engine knows the staged tables until the block ends."""
         self._tables.ensure(*self._contracts.values())
-        engine = start_engine(self._settings, self._tables.home.scratch(self._token))
+        engine = start_engine(self._settings, self._token)
         try:
             stage = Stage(self._tables, engine, self._settings, self._token, self._started_at, self._last)
             withheld = self._stage(stage, plan, known, key, progress)

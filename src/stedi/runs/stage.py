@@ -94,14 +94,21 @@ class Stage:
         """Let the engine know a table as of the last completed run as `before_NAME`. It must have the shape that it has today."""
         self.engine.use_files(f"before_{name}", self.files_before(name), self.contracts[name], located=True)
 
-    def change(self, name: str, add: list[str], remove: list[str], current: list[str]) -> None:
-        """Note which files a table gains and loses; from here on the engine knows the table as it will be."""
+    def rows_before(self, name: str) -> int:
+        """Rows of a table as of the last completed run."""
+        return int(self.last.report["rows"].get(name, 0)) if self.last else 0
+
+    def change(
+        self, name: str, add: list[str], remove: list[str], current: list[str], *, added: int, removed: int
+    ) -> None:
+        """Note which files and how many rows a table gains and loses; from here on the engine knows the table as it will be."""
         contract = self.contracts[name]
         self.staged.changes[name] = Commit(tuple(add), tuple(remove))
         files = [path for path in current if path not in set(remove)] + add
         self.engine.use_files(f"after_{name}", files, contract)
         self.engine.use_files(name, files, contract)
-        self.staged.rows[name] = self.count(f"after_{name}")
+        self.staged.added[name], self.staged.removed[name] = added, removed
+        self.staged.rows[name] = self.rows_before(name) + added - removed
 
     def rewrite(self, name: str, selects: Iterable[str], at_most: int) -> None:
         """Replace all rows of a table by those of the selects; each is run before the next is asked for.
@@ -110,10 +117,10 @@ class Stage:
         """
         self.rewritten = True
         current = self.files_before(name)
-        written = [self.write(name, select, f"all{part}", at_most) for part, select in enumerate(selects)]
-        self.change(name, [path for paths in written for path in paths], current, current)
-        self.staged.added[name] = self.staged.rows[name]
-        self.staged.removed[name] = self.last.report["rows"].get(name, 0) if self.last else 0
+        written: dict[str, int] = {}
+        for part, select in enumerate(selects):
+            written |= self.write(name, select, f"all{part}", at_most)
+        self.change(name, list(written), current, current, added=sum(written.values()), removed=self.rows_before(name))
         self.check(name, name)
 
     def splice(self, name: str, new: str, old: str) -> None:
@@ -131,17 +138,17 @@ class Stage:
         self._compare(name, new, old)
         self.check(name, f"new_{name}")
         added, removed = self.count(f"added_{name}"), self.count(f"removed_{name}")
-        self.staged.added[name], self.staged.removed[name] = added, removed
         victims = self.files_of(f"SELECT * FROM removed_{name}") if removed else []
         columns = self._columns(name)
-        select = f"SELECT {columns} FROM added_{name}"
+        select, at_most = f"SELECT {columns} FROM added_{name}", added
         if victims:
             self.engine.use_files("victims", victims, self.contracts[name], located=True)
-            added += self.count("victims")
+            at_most += self.count("victims")
             select += f"""
                 UNION ALL SELECT {columns} FROM victims AS v WHERE NOT EXISTS (
                   SELECT 1 FROM removed_{name} AS r WHERE r."_row" = v."_row" AND r."_file" = v."_file")"""
-        self.change(name, self.write(name, select, "new", added) if added else [], victims, current)
+        written = self.write(name, select, "new", at_most) if at_most else {}
+        self.change(name, list(written), victims, current, added=added, removed=removed)
 
     def _compare(self, name: str, new: str, old: str) -> None:
         """Keep `new_NAME`, `old_NAME`, and what differs: `added_NAME` and `removed_NAME`."""
@@ -169,20 +176,18 @@ class Stage:
         found = self.engine.query(f'SELECT DISTINCT "_file" FROM ({located}) AS t')
         return sorted(str(path) for path in found["_file"].to_pylist())
 
-    def write(self, name: str, select: str, part: str, at_most: int) -> list[str]:
-        """Write data files of a table, not yet committed; none where there is no row."""
+    def write(self, name: str, select: str, part: str, at_most: int) -> dict[str, int]:
+        """Write data files of a table, not yet committed; none where there is no row. Returns their numbers of rows by path."""
         contract = self.contracts[name]
         ids = self.tables.field_ids(contract)
         prefix = str(self.tables.data_folder(name) / f"{self.token}-{part}")
         if at_most > ROWS_PER_FILE:
             return self.engine.write_files(select, prefix, contract, ids, ROWS_PER_FILE)
         path = f"{prefix}.parquet"
-        self.engine.write(select, path, contract, ids)
-        self.engine.use_files("written", [path], contract)
-        if self.count("written"):
-            return [path]
+        if rows := self.engine.write(select, path, contract, ids):
+            return {path: rows}
         self.engine.discard(path)
-        return []
+        return {}
 
     def check(self, name: str, rows: str) -> None:
         """Audit rows against the contract of a table; the engine takes them for the table until it changes."""

@@ -48,7 +48,7 @@ def suppress(
             counts.update({f"{table} {row['path']}": row["records"] for row in found})
             columns = ", ".join(f't."{c.name}"' for c in stage.contracts[table].columns)
             select = f"SELECT {columns} FROM arriving_{table} AS t WHERE NOT {condition}"
-            kept[table] = stage.write(table, select, "heeded", 0)
+            kept[table] = list(stage.write(table, select, "heeded", 0))
             for path in added[table]:
                 stage.engine.discard(path)
     return kept, counts
