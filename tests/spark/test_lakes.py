@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -20,6 +22,7 @@ from stedi.ingest import parts
 from stedi.simulate import SimulationOptions, simulate
 
 HOUR_MS = 3_600_000
+STEDI = str(Path(sys.executable).with_name("stedi"))
 
 
 def lakes(folder: Path, **settings: Any) -> dict[str, stedi.Lakehouse]:
@@ -61,6 +64,21 @@ def test_dirty_feeds_read_in_tasks_of_spark(tmp_path: Path, monkeypatch: pytest.
     assert found["spark"] == found["duckdb"]
     names = {path.name.split("-")[1] for path in (tmp_path / "spark" / "warehouse").rglob("*accelerometer-1.parquet")}
     assert len(names) > 2  # of parts
+
+
+def test_the_program_reads_in_tasks_of_spark(tmp_path: Path) -> None:
+    """More than 16 MB, by the command line, which keeps pandas away from itself but not from PySpark."""
+    feeds = tmp_path / "feeds"
+    simulate(feeds, SimulationOptions(customers=1_600, seed=5, records_per_file=20_000, compressed_share=0))
+    assert sum(path.stat().st_size for path in feeds.rglob("*.json")) > parts.ENOUGH
+    rows = {}
+    for engine in ("duckdb", "spark"):
+        run = ["run", "--landing", feeds, "--lakehouse", tmp_path / engine, "--engine", engine, "--json"]
+        done = subprocess.run(
+            [STEDI, *map(str, run)], check=True, capture_output=True, text=True, cwd=tmp_path, timeout=600
+        )
+        rows[engine] = json.loads(done.stdout)["report"]["rows"]
+    assert rows["spark"] == rows["duckdb"]
 
 
 def customer(name: str, updated: int, consent: int | None) -> dict[str, object]:

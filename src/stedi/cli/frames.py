@@ -10,8 +10,8 @@ class _NotFound:
 
     @staticmethod
     def find_spec(name: str, *_: object) -> None:
-        """Stop the import of pandas as a missing package would; leave everything else to the other finders."""
-        if name == "pandas":
+        """Stop the import of pandas as a missing package would; leave everything else to the other finders. PySpark must have it."""
+        if name == "pandas" and "pyspark" not in sys.modules:
             raise ModuleNotFoundError("no frames are made here", name=name)
 
 

@@ -35,11 +35,11 @@ class Merge:
 
 
 def plan_merges(tables: Tables, run: Run, target: int) -> list[Merge]:
-    """What is to be merged so that files have about `target` bytes where there is enough data."""
+    """What is to be merged so that files have from one to about three times `target` bytes where there is enough data."""
     merges = []
     for contract in _mergeable(run):
         files = sized_files(tables.load(contract.name), run.snapshots.get(contract.name))
-        small = [file for file in files if file.size < target // 2]
+        small = [file for file in files if file.size < target]
         merges += _merges(contract, small, lambda file: file.size, target)
     return merges
 
@@ -68,17 +68,19 @@ def _merges(
     if contract.clustered_by:
         groups, into = [list(small)], max(1, sum(map(weight, small)) // enough)
     else:
-        groups, into = _grouped(small, weight, enough), 1
+        groups, into = grouped(small, weight, enough), 1
     return [Merge(contract.name, tuple(group), into) for group in groups if len(group) > 1]
 
 
-def _grouped(files: Sequence[SizedFile], weight: Callable[[SizedFile], int], enough: int) -> list[list[SizedFile]]:
-    """Files in groups that weigh enough, and a last one."""
+def grouped(files: Sequence[SizedFile], weight: Callable[[SizedFile], int], enough: int) -> list[list[SizedFile]]:
+    """Files, in order, in groups that weigh enough; one group where all of them together do not."""
     groups: list[list[SizedFile]] = [[]]
     for file in files:
         if sum(map(weight, groups[-1])) >= enough:
             groups.append([])
         groups[-1].append(file)
+    if len(groups) > 1 and sum(map(weight, groups[-1])) < enough:
+        groups[-2:] = [groups[-2] + groups[-1]]
     return groups
 
 
