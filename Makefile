@@ -9,8 +9,6 @@ RUN := $(UV) run --locked --quiet
 SAME_ON_ANY_ENGINE := $(addprefix tests/behaviour/,test_kills.py test_faults.py test_readers.py test_erasure_kills.py test_concurrency.py test_durability.py)
 # Long searches run without coverage, which makes a run of the product half as long again.
 LONG := tests/property $(SAME_ON_ANY_ENGINE)
-# Options of Spark for tests: to compile code takes longer than to run it over few rows.
-FEW_ROWS := --conf spark.sql.codegen.wholeStage=false --conf spark.driver.extraJavaOptions=-XX:TieredStopAtLevel=1 pyspark-shell
 export UV_COMPILE_BYTECODE := 1
 export UV_PYTHON_PREFERENCE := only-system
 
@@ -38,9 +36,8 @@ release: setup ## What a deployment takes: the wheel, and what it needs, by hash
 	@$(UV) export --frozen --quiet --no-default-groups --no-emit-project --extra aws --extra httpfs --output-file dist/requirements.txt
 	@ls dist
 
-test-spark: setup ## What must hold on Spark: everything that is asked of an engine, on both
-	@bash tools/require_java.sh
-	@PYSPARK_SUBMIT_ARGS="$(FEW_ROWS)" UV_PROJECT_ENVIRONMENT=.venv-spark $(RUN) --group spark pytest --durations=20 tests/spark
+test-spark: setup ## What must hold on Spark: everything that is asked of an engine, on both; whole lakehouses, here and on S3
+	@UV_PROJECT_ENVIRONMENT=.venv-spark $(RUN) --group spark --group aws bash tools/spark.sh
 
 test-interop: setup ## Spark and Trino read our tables, and run the DDL and the queries of the guides; fetches 0.9 GB once, to ~/.cache/stedi-tests
 	@UV_PROJECT_ENVIRONMENT=.venv-interop $(RUN) --group interop --group aws bash tools/interop.sh

@@ -19,6 +19,7 @@ RETRY = "run again; if it stays so, look at the bucket and at the status of the 
 _UNREACHABLE = "check the network, AWS_PROFILE, AWS_REGION, and `endpoint` under [s3] in stedi.toml"
 _CREDENTIALS = "set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or run under a role"
 _PERMISSION = "the role needs s3:ListBucket, s3:GetObject, s3:PutObject and s3:DeleteObject there, and kms:GenerateDataKey for its key"
+_RIGHTS = "the role lacks a right on it; deploy/aws/stacks/rights.py lists what a run needs"
 HINTS = {
     "NoSuchBucket": "make the bucket, or correct its name",
     "AccessDenied": _PERMISSION,
@@ -161,12 +162,13 @@ def aws_session(region: str | None = None) -> Any:
 
 
 @contextmanager
-def explained(where: object, kind: type[StediError] = StorageError) -> Iterator[None]:
+def explained(where: object, kind: type[StediError] = StorageError, service: str = "S3") -> Iterator[None]:
     """Raise our error for AWS's: it tells what to do, and quotes nothing but the place.
 
     Args:
         where: the place, or the name of the service.
         kind: class of the error, for example `LandingError`.
+        service: who answers there.
     """
     from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError, PartialCredentialsError
 
@@ -174,8 +176,11 @@ def explained(where: object, kind: type[StediError] = StorageError) -> Iterator[
         yield
     except ClientError as error:
         code = str(error.response.get("Error", {}).get("Code", "unknown"))
-        raise kind(f"S3 refused: {code}", where=str(where), hint=HINTS.get(code, RETRY)) from None
+        hints = HINTS if service == "S3" else HINTS | {"AccessDeniedException": _RIGHTS}
+        raise kind(f"{service} refused: {code}", where=str(where), hint=hints.get(code, RETRY)) from None
     except (NoCredentialsError, PartialCredentialsError):
         raise kind("there are no AWS credentials", where=str(where), hint=HINTS["InvalidAccessKeyId"]) from None
     except BotoCoreError as error:
-        raise kind(f"S3 cannot be reached ({type(error).__name__})", where=str(where), hint=_UNREACHABLE) from None
+        raise kind(
+            f"{service} cannot be reached ({type(error).__name__})", where=str(where), hint=_UNREACHABLE
+        ) from None

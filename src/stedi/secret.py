@@ -63,7 +63,7 @@ class SecretKey(_Base):
         """
         client = _client(options_of(self.beside).region)
         missing = client.exceptions.ResourceNotFoundException
-        with explained(self, PseudonymKeyError):
+        with explained(self, PseudonymKeyError, "Secrets Manager"):
             try:
                 value = client.get_secret_value(SecretId=self.secret, VersionStage=stage)
             except missing:
@@ -77,7 +77,7 @@ class SecretKey(_Base):
             PseudonymKeyError: the secret cannot be written.
         """
         client = _client(options_of(self.beside).region)
-        with explained(self, PseudonymKeyError):
+        with explained(self, PseudonymKeyError, "Secrets Manager"):
             client.put_secret_value(SecretId=self.secret, SecretString=key.hex(), VersionStages=[stage])
 
 

@@ -44,7 +44,7 @@ def marked(home: Home) -> dict[str, str] | None:
 def pointer(home: Home) -> str | None:
     """Where the metadata of `runs` is now; None where nothing was ever published."""
     glue = glue_client(home)
-    with explained("glue", LakehouseError):
+    with explained("glue", LakehouseError, "Glue"):
         try:
             table = glue.get_table(DatabaseName=home.database, Name="runs")["Table"]
         except glue.exceptions.EntityNotFoundException:

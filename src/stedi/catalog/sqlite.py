@@ -133,7 +133,7 @@ def _load(home: Home, file: Path, *, create: bool) -> Catalog:
 def catalog_explained(folder: Path) -> Iterator[None]:
     """Raise our errors for those of the file system, and for SQLite's, which says whether it could not write or not make sense of it."""
     if is_remote(folder):
-        with explained("glue"), _os_explained(folder):
+        with explained("glue", service="Glue"), _os_explained(folder):
             yield
         return
     try:
