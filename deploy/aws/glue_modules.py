@@ -1,7 +1,7 @@
 """Write `glue-modules.txt`: the exact list for `--additional-python-modules`, from `uv.lock`.
 
-Glue 6.0 runs Python 3.13 on Amazon Linux 2023 and brings Spark. All else that the package needs is named here, with the version that
-the tests ran with, whether Glue has some version of it or not; pip installs these and nothing else (`--no-deps`).
+Glue 6.0 runs Python 3.13 on Amazon Linux 2023 and brings Spark. All else that the package and PySpark need is named here, with the version
+that the tests ran with, whether Glue has some version of it or not; pip installs these and nothing else (`--no-deps`).
 
     uv run python deploy/aws/glue_modules.py           # write it
     uv run python deploy/aws/glue_modules.py --check   # fail where it is stale
@@ -36,7 +36,7 @@ _HEAD = "# Written by glue_modules.py from uv.lock: what the Glue 6.0 job instal
 def exact_modules() -> Iterator[str]:
     """Each `name==version` that holds on Glue 6.0."""
     export = [os.environ.get("UV", "uv"), "export", "--frozen", "--quiet", "--no-default-groups", "--no-emit-project"]
-    export += ["--extra", "aws", "--extra", "httpfs", "--no-hashes", "--no-header", "--no-annotate"]
+    export += ["--no-hashes", "--no-header", "--no-annotate", *(f"--extra={name}" for name in ("aws", "httpfs", "pandas"))]
     told = subprocess.run(export, cwd=HERE, capture_output=True, text=True, check=True)  # noqa: S603
     for line in told.stdout.splitlines():
         needed = Requirement(line)
