@@ -36,7 +36,12 @@ _HEAD = "# Written by glue_modules.py from uv.lock: what the Glue 6.0 job instal
 def exact_modules() -> Iterator[str]:
     """Each `name==version` that holds on Glue 6.0."""
     export = [os.environ.get("UV", "uv"), "export", "--frozen", "--quiet", "--no-default-groups", "--no-emit-project"]
-    export += ["--no-hashes", "--no-header", "--no-annotate", *(f"--extra={name}" for name in ("aws", "httpfs", "pandas"))]
+    export += [
+        "--no-hashes",
+        "--no-header",
+        "--no-annotate",
+        *(f"--extra={name}" for name in ("aws", "httpfs", "pandas")),
+    ]
     told = subprocess.run(export, cwd=HERE, capture_output=True, text=True, check=True)  # noqa: S603
     for line in told.stdout.splitlines():
         needed = Requirement(line)
