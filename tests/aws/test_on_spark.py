@@ -13,7 +13,7 @@ pytest.importorskip("pyspark", reason="`make test-spark` sets up PySpark and Jav
 if "hadoop-aws" not in os.environ.get("PYSPARK_SUBMIT_ARGS", ""):
     pytest.skip("Hadoop's client of S3 is missing: `make test-spark` fetches it", allow_module_level=True)
 
-from aws.buckets import upload
+from aws.buckets import traces_in, upload
 from aws.homes import digests, opened, settings_of
 
 import stedi
@@ -47,6 +47,9 @@ def test_runs_an_erasure_and_upkeep(
     assert ours(lake) == ours(other)
     for one, area in ((lake, landing), (other, small_feeds)):
         assert one.subjects.forget(["bo@example.org"], landing=area).rows
+    assert (
+        traces_in(s3, versioned_bucket, tmp_path / "versions", ["bo@example.org"]) == []
+    )  # Spark's temporary objects included
     assert ours(lake) == ours(other)
     before = digests(lake)
     assert lake.maintain(keep_runs=1, keep_days=0).merged
