@@ -14,7 +14,6 @@ from __future__ import annotations
 import io
 import os
 import secrets
-import shutil
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -139,22 +138,6 @@ def upload(source: Path, where: S3Path) -> None:
         )
 
 
-def move(source: Place, to: Place) -> None:
-    """Move a complete file or object. An object is copied within S3, in parts where it is large, and its source goes with every version."""
-    if not (is_remote(source) and is_remote(to)):
-        source.replace(to)
-        return
-    with explained(to):
-        _s3(to).copy(
-            {"Bucket": source.bucket, "Key": source.key},
-            to.bucket,
-            to.key,
-            ExtraArgs=to.client.boto3_ul_extra_args,
-            Config=to.client.boto3_transfer_config,
-        )
-    erase([source])
-
-
 def write_whole(where: Place, content: bytes) -> None:
     """Write a small file or object, in one step; it lasts when this returns. A local file is readable by its owner alone."""
     if is_remote(where):
@@ -246,14 +229,6 @@ def erase(places: Iterable[Place]) -> int:
             where.unlink(missing_ok=True)
             erased += 1
     return erased
-
-
-def erase_folder(where: Place) -> None:
-    """Delete all that lies below a folder, or below a prefix with every version of it; no error where there is nothing."""
-    if is_remote(where):
-        erase(found.place for found in listing(where))
-    else:
-        shutil.rmtree(where, ignore_errors=True)
 
 
 def earlier_versions(where: S3Path) -> Iterator[Version]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import secrets
+import shutil
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
@@ -25,7 +26,7 @@ from stedi.catalog.tables import Commit, Tables
 from stedi.contracts import Policy, contracts
 from stedi.errors import StediError
 from stedi.home import Home, home_of
-from stedi.places import erase, erase_folder, is_remote, listing, write_whole
+from stedi.places import erase, is_remote, listing, write_whole
 
 
 def completed_runs(tables: Tables) -> list[Run]:
@@ -159,9 +160,9 @@ def _clear_staging(tables: Tables, tokens: set[str | None]) -> list[str]:
     for token in leftovers:
         if token not in tokens:
             tables.remove_files_of(token)
-        erase_folder(tables.home.scratch(token))
+        shutil.rmtree(tables.home.scratch(token), ignore_errors=True)
         if tables.home.remote:
-            erase_folder(tables.home.spool(token))
+            erase(found.place for found in listing(tables.home.spool(token)))
         if is_remote(tables.folder):
             erase([tables.home.markers / token])
     return leftovers

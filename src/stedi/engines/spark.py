@@ -7,26 +7,26 @@ this module: `_translated` turns each into an error of ours that says what was b
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager, suppress
+from contextlib import AbstractContextManager, closing, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 from weakref import WeakSet
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 from py4j.protocol import Py4JError
 from pyspark.errors import PySparkException
 from pyspark.sql import functions as F  # noqa: N812 - as everybody who writes Spark calls it
 from sqlglot.errors import SqlglotError
 
-from stedi.aws import S3Options, arrow_filesystem
+from stedi.aws import S3Options
 from stedi.engines.duckdb import DuckDBEngine
 from stedi.engines.spark_session import open_session, parallelism
 from stedi.engines.spark_work import spread_out
+from stedi.engines.spool import move, rows_in, written
 from stedi.engines.sql import quoted
 from stedi.engines.translate import spark_sql
 from stedi.errors import ConfigError, DataError, EngineError, QueryError, StediError, StorageError
-from stedi.places import Place, erase_folder, is_remote, listing, move, options_of, place, remove
+from stedi.places import Place, is_remote, options_of, place, remove
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
@@ -111,10 +111,8 @@ class SparkEngine:
 
     def keep(self, name: str, select: str) -> None:
         self.drop(name)
-        with _translated(f"building {name}"):
-            self._name(
-                name, self._rows(select).localCheckpoint()
-            )  # a lost machine fails the run, which publishes nothing then
+        with _translated(f"building {name}"):  # a machine that is lost fails the run, which publishes nothing then
+            self._name(name, self._rows(select).localCheckpoint())
 
     def drop(self, name: str) -> None:
         if name in self._names:
@@ -125,9 +123,9 @@ class SparkEngine:
     def write(self, select: str, path: str, contract: Contract, field_ids: Mapping[str, int]) -> int:
         with _translated(f"writing {contract.name}"):
             rows = self._fit(select, contract, field_ids).coalesce(1)
-            with self._written(rows, contract) as (written,):
-                number = _rows_in(written)
-                move(written, place(path, self._s3))
+            with self._written(rows, contract) as (file,):
+                number = rows_in(file)
+                move(file, place(path, self._s3))
         return number
 
     def write_files(
@@ -138,8 +136,8 @@ class SparkEngine:
             if contract.clustered_by:
                 rows = rows.repartition(f"`{contract.clustered_by}`")
                 rows = rows.sortWithinPartitions(*(f"`{name}`" for name in contract.sorted_by))
-            with self._written(rows, contract, rows_per_file) as written:
-                return self._placed(written, prefix)
+            with self._written(rows, contract, rows_per_file) as files_written:
+                return self._placed(files_written, prefix)
 
     def write_sorted(
         self, select: str, prefix: str, contract: Contract, field_ids: Mapping[str, int], files: int
@@ -148,8 +146,8 @@ class SparkEngine:
             rows = self._fit(select, contract, field_ids)
             rows = rows.repartition(files, f"`{contract.clustered_by}`") if files > 1 else rows.repartition(1)
             rows = rows.sortWithinPartitions(*(f"`{name}`" for name in contract.sorted_by))
-            with self._written(rows, contract) as written:
-                return self._placed(written, prefix)
+            with self._written(rows, contract) as files_written:
+                return self._placed(files_written, prefix)
 
     def discard(self, path: str) -> None:
         remove([place(path, self._s3)])
@@ -208,33 +206,20 @@ class SparkEngine:
         columns = [(c.name, {"parquet.field.id": field_ids[c.name]}) for c in contract.columns]
         return rows.select(*(F.col(f"`{name}`").alias(name, metadata=metadata) for name, metadata in columns))
 
-    @contextmanager
-    def _written(self, rows: DataFrame, contract: Contract, rows_per_file: int = 0) -> Iterator[list[Place]]:
-        """Parquet files with all rows, in the spool, to be moved out of it; Spark puts other files beside them."""
-        folder = self._spool / f"{contract.name}-files"
-        erase_folder(folder)
-        rows.write.options(compression="zstd", maxRecordsPerFile=rows_per_file).parquet(str(folder))
-        yield sorted(found.place for found in listing(folder) if found.place.suffix == ".parquet")
-        erase_folder(folder)
+    def _written(
+        self, rows: DataFrame, contract: Contract, rows_per_file: int = 0
+    ) -> AbstractContextManager[list[Place]]:
+        return written(rows, self._spool / f"{contract.name}-files", rows_per_file)
 
-    def _placed(self, written: Sequence[Place], prefix: str) -> dict[str, int]:
+    def _placed(self, files: Sequence[Place], prefix: str) -> dict[str, int]:
         """Move complete files to where they stay, but for those without a row. Returns numbers of rows by path."""
         found: dict[str, int] = {}
-        for path in written:
-            if rows := _rows_in(path):
+        for path in files:
+            if rows := rows_in(path):
                 to = f"{prefix}-{len(found)}.parquet"
                 move(path, place(to, self._s3))
                 found[to] = rows
         return found
-
-
-def _rows_in(file: Place) -> int:
-    """Rows of a Parquet file, as its footer says."""
-    if is_remote(file):
-        return int(
-            pq.read_metadata(f"{file.bucket}/{file.key}", filesystem=arrow_filesystem(options_of(file))).num_rows
-        )
-    return int(pq.read_metadata(file).num_rows)
 
 
 def interrupt_all() -> None:
