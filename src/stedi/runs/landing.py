@@ -159,9 +159,9 @@ def _change(stage: Stage, table: str, added: list[str], gone: str | None) -> Non
     stage.check(table, f"added_{table}")
     kept = stage.write(table, f"SELECT {columns} FROM victims AS t WHERE NOT ({gone})", "kept", 0) if victims else {}
     new = stage.count(f"added_{table}") if added else 0
-    stage.change(
-        table, [*added, *kept], victims, current, added=new, removed=stage.count(f"gone_{table}") if victims else 0
-    )
+    was, removed = (stage.count("victims"), stage.count(f"gone_{table}")) if victims else (0, 0)
+    rows = stage.rows_before(table) - was + new + sum(kept.values())
+    stage.change(table, [*added, *kept], victims, current, rows=rows, added=new, removed=removed)
 
 
 def _without(file: KnownFile, suppressed: Mapping[str, int]) -> KnownFile:

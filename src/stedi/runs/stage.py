@@ -99,16 +99,28 @@ class Stage:
         return int(self.last.report["rows"].get(name, 0)) if self.last else 0
 
     def change(
-        self, name: str, add: list[str], remove: list[str], current: list[str], *, added: int, removed: int
+        self, name: str, add: list[str], remove: list[str], current: list[str], *, rows: int, added: int, removed: int
     ) -> None:
-        """Note which files and how many rows a table gains and loses; from here on the engine knows the table as it will be."""
+        """Note which files a table gains and loses; from here on the engine knows the table as it will be.
+
+        Args:
+            name: the table.
+            add: files that it gains.
+            remove: files that it loses.
+            current: its files as of the last completed run.
+            rows: how many its files will hold.
+            added: how many it should gain.
+            removed: how many it should lose.
+        """
         contract = self.contracts[name]
         self.staged.changes[name] = Commit(tuple(add), tuple(remove))
         files = [path for path in current if path not in set(remove)] + add
         self.engine.use_files(f"after_{name}", files, contract)
         self.engine.use_files(name, files, contract)
         self.staged.added[name], self.staged.removed[name] = added, removed
-        self.staged.rows[name] = self.rows_before(name) + added - removed
+        self.staged.rows[name] = rows
+        if wrong := rows - (self.rows_before(name) + added - removed):
+            self.staged.violations.append(Violation(name, "all is written", "files hold what they should", abs(wrong)))
 
     def rewrite(self, name: str, selects: Iterable[str], at_most: int) -> None:
         """Replace all rows of a table by those of the selects; each is run before the next is asked for.
@@ -120,7 +132,8 @@ class Stage:
         written: dict[str, int] = {}
         for part, select in enumerate(selects):
             written |= self.write(name, select, f"all{part}", at_most)
-        self.change(name, list(written), current, current, added=sum(written.values()), removed=self.rows_before(name))
+        rows = sum(written.values())
+        self.change(name, list(written), current, current, rows=rows, added=rows, removed=self.rows_before(name))
         self.check(name, name)
 
     def splice(self, name: str, new: str, old: str) -> None:
@@ -140,15 +153,16 @@ class Stage:
         added, removed = self.count(f"added_{name}"), self.count(f"removed_{name}")
         victims = self.files_of(f"SELECT * FROM removed_{name}") if removed else []
         columns = self._columns(name)
-        select, at_most = f"SELECT {columns} FROM added_{name}", added
+        select, gone = f"SELECT {columns} FROM added_{name}", 0
         if victims:
             self.engine.use_files("victims", victims, self.contracts[name], located=True)
-            at_most += self.count("victims")
+            gone = self.count("victims")
             select += f"""
                 UNION ALL SELECT {columns} FROM victims AS v WHERE NOT EXISTS (
                   SELECT 1 FROM removed_{name} AS r WHERE r."_row" = v."_row" AND r."_file" = v."_file")"""
-        written = self.write(name, select, "new", at_most) if at_most else {}
-        self.change(name, list(written), victims, current, added=added, removed=removed)
+        written = self.write(name, select, "new", added + gone) if added or gone else {}
+        rows = self.rows_before(name) - gone + sum(written.values())
+        self.change(name, list(written), victims, current, rows=rows, added=added, removed=removed)
 
     def _compare(self, name: str, new: str, old: str) -> None:
         """Keep `new_NAME`, `old_NAME`, and what differs: `added_NAME` and `removed_NAME`."""
