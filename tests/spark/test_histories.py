@@ -28,7 +28,7 @@ class OnSpark(Histories):
 def test_histories(count: Callable[[str, str, int], None]) -> None:
     """Few of them in CI, since a run of few rows takes Spark ten seconds: `STEDI_SPARK_HISTORIES` says how many."""
     DONE.clear()
-    number = int(os.environ.get("STEDI_SPARK_HISTORIES", "3"))
+    number = int(os.environ.get("STEDI_SPARK_HISTORIES", "2"))
     run_state_machine_as_test(
         seed(6)(OnSpark), settings=hypothesis_settings(max_examples=number, stateful_step_count=6, deadline=None)
     )
