@@ -23,6 +23,7 @@ _RIGHTS = "the role lacks a right on it; deploy/aws/stacks/rights.py lists what 
 HINTS = {
     "NoSuchBucket": "make the bucket, or correct its name",
     "AccessDenied": _PERMISSION,
+    "AccessDeniedException": _RIGHTS,  # as Glue and Secrets Manager say it
     "403": _PERMISSION,
     "InvalidAccessKeyId": _CREDENTIALS,
     "SignatureDoesNotMatch": _CREDENTIALS,
@@ -176,8 +177,7 @@ def explained(where: object, kind: type[StediError] = StorageError, service: str
         yield
     except ClientError as error:
         code = str(error.response.get("Error", {}).get("Code", "unknown"))
-        hints = HINTS if service == "S3" else HINTS | {"AccessDeniedException": _RIGHTS}
-        raise kind(f"{service} refused: {code}", where=str(where), hint=hints.get(code, RETRY)) from None
+        raise kind(f"{service} refused: {code}", where=str(where), hint=HINTS.get(code, RETRY)) from None
     except (NoCredentialsError, PartialCredentialsError):
         raise kind("there are no AWS credentials", where=str(where), hint=HINTS["InvalidAccessKeyId"]) from None
     except BotoCoreError as error:

@@ -115,17 +115,28 @@ def _unpack(archive: Path, driver: Path, home: Path) -> None:
 
 
 def _download(artifact: Artifact) -> None:
+    run_maven(artifact.coordinates, _GET, f"-Dartifact={artifact.coordinates}", "-Dtransitive=false")
+
+
+def run_maven(wanted: str, *arguments: str) -> None:
+    """Let Maven fetch something into the cache.
+
+    Args:
+        wanted: what it is, for messages.
+        arguments: a goal and its options.
+
+    Raises:
+        Unavailable: Maven is missing, or the download fails.
+    """
     if shutil.which("mvn") is None:
         raise Unavailable("Maven is missing: on Debian, apt-get install maven")
-    command = ["mvn", "-q", "-B", "-C", _GET, f"-Dartifact={artifact.coordinates}", "-Dtransitive=false"]
+    command = ["mvn", "-q", "-B", "-C", *arguments, f"-Dmaven.repo.local={cache() / 'm2'}"]
     try:
-        done = subprocess.run(
-            [*command, f"-Dmaven.repo.local={cache() / 'm2'}"], timeout=_DOWNLOAD_S, capture_output=True, text=True
-        )
+        done = subprocess.run(command, timeout=_DOWNLOAD_S, capture_output=True, text=True)
     except subprocess.TimeoutExpired:
-        raise Unavailable(f"{artifact.coordinates} did not come within {_DOWNLOAD_S} s; run again to go on") from None
+        raise Unavailable(f"{wanted} did not come within {_DOWNLOAD_S} s; run again to go on") from None
     if done.returncode:
-        raise Unavailable(f"Maven cannot fetch {artifact.coordinates}:\n{done.stdout[-1000:]}{done.stderr[-1000:]}")
+        raise Unavailable(f"Maven cannot fetch {wanted}:\n{done.stdout[-1000:]}{done.stderr[-1000:]}")
 
 
 def _is_whole(artifact: Artifact) -> bool:

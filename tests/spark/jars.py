@@ -7,13 +7,12 @@ from __future__ import annotations
 
 import os
 import shutil
-import subprocess
 import sys
 from pathlib import Path
 
 sys.path.append(str(Path(__file__).parents[1]))
 
-from interop.artifacts import Unavailable, alone, cache
+from interop.artifacts import Unavailable, alone, cache, run_maven
 
 HADOOP, SDK = "3.4.2", "2.57.8"
 _MODULES = ("s3", "s3-transfer-manager", "sts", "apache-client", "apache5-client", "netty-nio-client")
@@ -45,20 +44,13 @@ def jars() -> list[Path]:
 
 
 def _fetch(home: Path) -> None:
-    if shutil.which("mvn") is None:
-        raise Unavailable("Maven is missing: on Debian, apt-get install maven")
     draft = home.with_name(home.name + ".draft")
     shutil.rmtree(draft, ignore_errors=True)
     draft.mkdir(parents=True)
     wanted = [_dependency("org.apache.hadoop", "hadoop-aws", HADOOP, ("*:*",))]
     wanted += [_dependency("software.amazon.awssdk", name, SDK, _THERE) for name in _MODULES]
     (draft / "pom.xml").write_text(_POM.format("".join(wanted)), "utf-8")
-    command = ["mvn", "-q", "-B", "-C", "-f", str(draft / "pom.xml"), _COPY, f"-DoutputDirectory={draft}"]
-    done = subprocess.run(
-        [*command, f"-Dmaven.repo.local={cache() / 'm2'}"], timeout=600, capture_output=True, text=True
-    )
-    if done.returncode:
-        raise Unavailable(f"Maven cannot fetch hadoop-aws:\n{done.stdout[-1000:]}{done.stderr[-1000:]}")
+    run_maven("hadoop-aws", "-f", str(draft / "pom.xml"), _COPY, f"-DoutputDirectory={draft}")
     draft.rename(home)
 
 

@@ -26,7 +26,7 @@ from stedi.engines.spool import move, rows_in, written
 from stedi.engines.sql import quoted
 from stedi.engines.translate import spark_sql
 from stedi.errors import ConfigError, DataError, EngineError, QueryError, StediError, StorageError
-from stedi.places import Place, is_remote, options_of, place, remove
+from stedi.places import Place, is_remote, place, remove
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
@@ -76,7 +76,7 @@ class SparkEngine:
         self._s3 = s3 or S3Options()
         self._names: set[str] = set()
         with _translated("starting Spark"):
-            self._session = open_session(memory_limit, threads, options_of(spool) if is_remote(spool) else None)
+            self._session = open_session(memory_limit, threads, self._s3 if is_remote(spool) else None)
         _open.add(self)
 
     @property
