@@ -4,6 +4,8 @@
 2. Where DuckDB raises an error of its own instead, the note tells what it was.
 3. DuckDB may not look for signals until a query is done, and even where it does, its workers go on with what they have begun: for hours, if
    that is a cross product. So a thread waits for signals, too, and from the first one on tells the engines of this process to give up.
+4. A lock that Python's `threading` has just taken, but not given back to `with` yet, would stay locked for good, and a thread pool with it
+   (cpython#73788). So within that module, unless it waits, the handler comes again a moment later.
 """
 
 from __future__ import annotations
@@ -11,11 +13,14 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import threading
 import time
-from threading import Thread
 from types import FrameType
 
 _EVERY_S = 0.2
+_A_MOMENT_S = 0.001
+#: Functions of `threading` in which a thread may wait for long. They clean up after an exception.
+_WAITING = {"wait", "wait_for", "join", "_wait_for_tstate_lock"}
 _seen: list[int] = []
 
 
@@ -26,7 +31,8 @@ def notice_signals() -> None:
     signal.set_wakeup_fd(writing, warn_on_full_buffer=False)
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _on_signal)
-    Thread(target=_watch, args=(reading,), name="signals", daemon=True).start()
+    signal.signal(signal.SIGALRM, _on_alarm)
+    threading.Thread(target=_watch, args=(reading,), name="signals", daemon=True).start()
 
 
 def noticed() -> int | None:
@@ -34,8 +40,15 @@ def noticed() -> int | None:
     return _seen[0] if _seen else None
 
 
-def _on_signal(number: int, _frame: FrameType | None) -> None:
+def _on_signal(number: int, frame: FrameType | None) -> None:
     _seen.append(number)
+    _on_alarm(number, frame)
+
+
+def _on_alarm(_number: int, frame: FrameType | None) -> None:
+    if frame is not None and frame.f_globals is vars(threading) and frame.f_code.co_name not in _WAITING:
+        signal.setitimer(signal.ITIMER_REAL, _A_MOMENT_S)
+        return
     raise KeyboardInterrupt
 
 
