@@ -6,11 +6,13 @@ Kills are in test_kills.py, other faults in test_faults.py, writers and readers 
 from __future__ import annotations
 
 import os
+import signal
 from pathlib import Path
 
 import pytest
 
 import stedi
+from stedi.catalog import runs as catalog_runs
 from stedi.catalog.tables import Tables
 from stedi.simulate import SimulationOptions, simulate
 
@@ -53,6 +55,52 @@ def test_an_exception_in_a_run_leaves_nothing_behind(feeds: Path, tmp_path: Path
         lake.run(tmp_path / "landing", progress=interrupt)
     assert not list((tmp_path / "lake" / "warehouse").rglob("*.parquet"))
     assert lake.run(tmp_path / "landing").run == 1
+
+
+def test_ctrl_c_while_a_run_is_taken_back_waits_for_that(
+    feeds: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    deliver(feeds, tmp_path / "landing", 0)
+    lake = stedi.open_lakehouse(tmp_path / "lake")
+    clear = catalog_runs._clear_staging
+
+    def interrupt(step: str, done: int, total: int) -> None:
+        if step == "committing" and done == 5:
+            monkeypatch.setattr(catalog_runs, "_clear_staging", cleared)
+            signal.raise_signal(signal.SIGINT)
+
+    def cleared(*arguments: object) -> list[str]:
+        signal.raise_signal(signal.SIGINT)
+        return clear(*arguments)
+
+    with pytest.raises(KeyboardInterrupt):
+        lake.run(tmp_path / "landing", progress=interrupt)
+    assert list((tmp_path / "lake" / "staging").iterdir()) == []
+    assert not list((tmp_path / "lake" / "warehouse").rglob("*.parquet"))
+
+
+@pytest.mark.parametrize("at", ["publishing", "clearing"])
+def test_ctrl_c_after_a_run_is_published_does_not_call_it_stopped(
+    feeds: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, at: str
+) -> None:
+    deliver(feeds, tmp_path / "landing", 0)
+    lake = stedi.open_lakehouse(tmp_path / "lake")
+    clear = catalog_runs._clear_staging
+
+    def interrupt(step: str, done: int, total: int) -> None:
+        if step == "publishing" and done == total:
+            if at == "publishing":
+                signal.raise_signal(signal.SIGINT)
+            monkeypatch.setattr(catalog_runs, "_clear_staging", cleared)
+
+    def cleared(*arguments: object) -> list[str]:
+        if at == "clearing":
+            signal.raise_signal(signal.SIGINT)
+        return clear(*arguments)
+
+    assert lake.run(tmp_path / "landing", progress=interrupt).run == 1
+    assert list((tmp_path / "lake" / "staging").iterdir()) == []
+    assert [run.run for run in lake.runs()] == [1]
 
 
 def test_readers_see_whole_runs_while_one_is_written(feeds: Path, tmp_path: Path) -> None:

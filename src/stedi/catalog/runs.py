@@ -18,6 +18,7 @@ from typing import cast
 import pyarrow as pa
 from sqlalchemy.exc import DatabaseError
 
+from stedi import signals
 from stedi.catalog.lease import writer_lease
 from stedi.catalog.published import Published, read_published, write_published
 from stedi.catalog.sqlite import catalog_explained
@@ -113,18 +114,24 @@ def written_to(
         yield tables
 
 
+def published_as(tables: Tables, token: str) -> Run | None:
+    """The last run, if it has this token: so it was published, even if Ctrl-C came before that could be told."""
+    runs = completed_runs(tables)
+    return runs[-1] if runs and runs[-1].token == token else None
+
+
 @contextmanager
 def workspace(tables: Tables) -> Iterator[str]:
     """A token with a scratch folder. Whatever stops the work, Ctrl-C included, what was written and not published is removed again.
 
-    Where the disk does not even let it be removed, the next run does it; what stopped the work is what is told.
+    Ctrl-C does not stop that. Where the disk does not even let it be removed, the next run does it; what stopped the work is what is told.
     """
     token = secrets.token_hex(8)
     try:
         _begin(tables.home, token)
         yield token
     finally:
-        with suppress(OSError, StediError), catalog_explained(tables.folder):
+        with signals.held(), suppress(OSError, StediError), catalog_explained(tables.folder):
             recover(tables, completed_runs(tables))
 
 

@@ -46,9 +46,11 @@ def _on_signal(number: int, frame: FrameType | None) -> None:
 
 
 def _on_alarm(_number: int, frame: FrameType | None) -> None:
-    if frame is not None and frame.f_globals is vars(threading) and frame.f_code.co_name not in _WAITING:
-        signal.setitimer(signal.ITIMER_REAL, _A_MOMENT_S)
-        return
+    while frame is not None:
+        if frame.f_globals is vars(threading) and frame.f_code.co_name not in _WAITING:
+            signal.setitimer(signal.ITIMER_REAL, _A_MOMENT_S)
+            return
+        frame = frame.f_back
     raise KeyboardInterrupt
 
 

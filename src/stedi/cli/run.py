@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from stedi import signals
 from stedi.cli.options import AsJson, LakehouseDir, examples, opened
 from stedi.cli.output import Grid, counted, emit, note
 from stedi.cli.progress import progress
@@ -114,6 +115,11 @@ def run(
         result = lake.run(
             landing, policy=policy, engine=engine, full=full, new_key=new_key, wait_s=wait_s, progress=report
         )
+    with signals.held():  # what is published is told
+        _print_result(lake, result, as_json=as_json)
+
+
+def _print_result(lake: Lakehouse, result: RunResult, *, as_json: bool) -> None:
     facts = _facts(lake, result.policy, result.plan)
     facts |= {
         "upToDate": result.run is None,

@@ -22,7 +22,7 @@ import pyarrow as pa
 from stedi import clock
 from stedi.catalog.lease import writer_lease
 from stedi.catalog.published import lakehouse_exists
-from stedi.catalog.runs import completed_runs, publish, recover, workspace
+from stedi.catalog.runs import completed_runs, publish, published_as, recover, workspace
 from stedi.catalog.sqlite import catalog_explained
 from stedi.catalog.state import Run
 from stedi.catalog.tables import Commit, Tables
@@ -121,8 +121,14 @@ def execute_run(
                 return plan, None
             runs = tend(tables, settings, runs, progress)
             last = runs[-1] if runs else None
-            with workspace(tables) as token:
-                run = Execution(tables, settings, landing, token, last).run(plan, known, key, mark, progress)
+            token = ""
+            try:
+                with workspace(tables) as token:
+                    run = Execution(tables, settings, landing, token, last).run(plan, known, key, mark, progress)
+            except KeyboardInterrupt:
+                if (done := published_as(tables, token)) is None:
+                    raise
+                run = done
             if new_key:
                 adopt_new_key(settings.key_file)
             return plan, run
