@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import signal
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -57,8 +58,16 @@ def test_an_exception_in_a_run_leaves_nothing_behind(feeds: Path, tmp_path: Path
     assert lake.run(tmp_path / "landing").run == 1
 
 
+@pytest.fixture
+def ctrl_c() -> Iterator[Callable[[], None]]:
+    """What Ctrl-C does, also where these tests were started in the background, and Python was told to ignore it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield lambda: signal.raise_signal(signal.SIGINT)
+    signal.signal(signal.SIGINT, before)
+
+
 def test_ctrl_c_while_a_run_is_taken_back_waits_for_that(
-    feeds: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    feeds: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ctrl_c: Callable[[], None]
 ) -> None:
     deliver(feeds, tmp_path / "landing", 0)
     lake = stedi.open_lakehouse(tmp_path / "lake")
@@ -67,10 +76,10 @@ def test_ctrl_c_while_a_run_is_taken_back_waits_for_that(
     def interrupt(step: str, done: int, total: int) -> None:
         if step == "committing" and done == 5:
             monkeypatch.setattr(catalog_runs, "_clear_staging", cleared)
-            signal.raise_signal(signal.SIGINT)
+            ctrl_c()
 
     def cleared(*arguments: object) -> list[str]:
-        signal.raise_signal(signal.SIGINT)
+        ctrl_c()
         return clear(*arguments)
 
     with pytest.raises(KeyboardInterrupt):
@@ -81,7 +90,7 @@ def test_ctrl_c_while_a_run_is_taken_back_waits_for_that(
 
 @pytest.mark.parametrize("at", ["publishing", "clearing"])
 def test_ctrl_c_after_a_run_is_published_does_not_call_it_stopped(
-    feeds: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, at: str
+    feeds: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ctrl_c: Callable[[], None], at: str
 ) -> None:
     deliver(feeds, tmp_path / "landing", 0)
     lake = stedi.open_lakehouse(tmp_path / "lake")
@@ -90,12 +99,12 @@ def test_ctrl_c_after_a_run_is_published_does_not_call_it_stopped(
     def interrupt(step: str, done: int, total: int) -> None:
         if step == "publishing" and done == total:
             if at == "publishing":
-                signal.raise_signal(signal.SIGINT)
+                ctrl_c()
             monkeypatch.setattr(catalog_runs, "_clear_staging", cleared)
 
     def cleared(*arguments: object) -> list[str]:
         if at == "clearing":
-            signal.raise_signal(signal.SIGINT)
+            ctrl_c()
         return clear(*arguments)
 
     assert lake.run(tmp_path / "landing", progress=interrupt).run == 1

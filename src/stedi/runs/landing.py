@@ -156,10 +156,11 @@ def _change(stage: Stage, table: str, added: list[str], gone: str | None) -> Non
         engine.use_files("victims", victims, contract, located=True)
         engine.keep(f"gone_{table}", f"SELECT {columns} FROM victims AS t WHERE {gone}")
     engine.define(f"changed_{table}", f"SELECT * FROM added_{table} UNION ALL SELECT * FROM gone_{table}")
-    stage.check(table, f"added_{table}")
+    if added:
+        stage.check(table, f"added_{table}")
     kept = stage.write(table, f"SELECT {columns} FROM victims AS t WHERE NOT ({gone})", "kept", 0) if victims else {}
     new = stage.count(f"added_{table}") if added else 0
-    was, removed = (stage.count("victims"), stage.count(f"gone_{table}")) if victims else (0, 0)
+    was, removed = stage.counts("victims", f"gone_{table}") if victims else (0, 0)
     rows = stage.rows_before(table) - was + new + sum(kept.values())
     stage.change(table, [*added, *kept], victims, current, rows=rows, added=new, removed=removed)
 

@@ -65,8 +65,8 @@ def _customers(stage: Stage, counts: Counts) -> None:
     stage.engine.keep("customer_landing_before", _earlier(stage, "customer_landing", "customer_landing_after"))
     for state in ("before", "after"):
         stage.engine.define("customer_landing", f"SELECT * FROM customer_landing_{state}")
-        stage.engine.keep("customer_holding", stage.model("customer_holding"))
-        stage.engine.keep(f"holding_{state}", "SELECT * FROM customer_holding")
+        stage.engine.keep(f"holding_{state}", stage.model("customer_holding"))
+        stage.engine.define("customer_holding", f"SELECT * FROM holding_{state}")
         _count(stage, counts, "customer", state)
     stage.splice(
         "customer_trusted",
@@ -115,12 +115,13 @@ def _readings(stage: Stage, counts: Counts) -> None:
 def _evidence(stage: Stage, counts: Counts) -> None:
     engine = stage.engine
     _keep(stage, "touched_customers", "extended_customers", "crowded_numbers", "changed_devices")
-    _keep_unless_empty(stage, "phone_ticks", "touched_customers")
-    _meanwhile(stage, "steps_meanwhile", "after_step_trainer_landing", "sensorReadingTime", "phone_ticks")
-    _keep_unless_empty(stage, "devices_met", "phone_ticks")
-    _keep_unless_empty(stage, "device_ticks", "changed_devices")
-    _meanwhile(stage, "readings_meanwhile", "after_accelerometer_trusted", "timestamp", "device_ticks")
-    _keep_unless_empty(stage, "customers_met", "device_ticks")
+    touched, changed = stage.counts("touched_customers", "changed_devices")
+    _keep_if(touched, stage, "phone_ticks")
+    ticked = _meanwhile(stage, "steps_meanwhile", "after_step_trainer_landing", "sensorReadingTime", "phone_ticks")
+    _keep_if(ticked, stage, "devices_met")
+    _keep_if(changed, stage, "device_ticks")
+    ticked = _meanwhile(stage, "readings_meanwhile", "after_accelerometer_trusted", "timestamp", "device_ticks")
+    _keep_if(ticked, stage, "customers_met")
     _keep(stage, "met_devices", "met_customers", "scope_devices", "scope_customers", "scope_pseudonyms")
     of_scope = _among(_DEVICE, "scope_devices")
     engine.keep("steps_after", f'SELECT {_STEP}, "_ingested_at" FROM after_step_trainer_landing AS t WHERE {of_scope}')
@@ -215,21 +216,25 @@ def _keep(stage: Stage, *names: str) -> None:
         stage.engine.keep(name, scope_model(name))
 
 
-def _keep_unless_empty(stage: Stage, name: str, keys: str) -> None:
+def _keep_if(keys: int, stage: Stage, name: str) -> None:
     """Where there are no keys to look for, spare the engine a look at a whole table."""
-    stage.engine.keep(
-        name, scope_model(name) if stage.count(keys) else f"SELECT * FROM ({scope_model(name)}) AS t WHERE FALSE"
-    )
+    stage.engine.keep(name, scope_model(name) if keys else f"SELECT * FROM ({scope_model(name)}) AS t WHERE FALSE")
 
 
-def _meanwhile(stage: Stage, name: str, table: str, column: str, ticks: str) -> None:
-    """Define the rows of a table from the first to the last of the ticks. Only bounds that are spelled out let files be skipped."""
-    (span,) = stage.engine.query(f'SELECT min("tick") AS first, max("tick") AS last FROM {ticks}').to_pylist()
+def _meanwhile(stage: Stage, name: str, table: str, column: str, ticks: str) -> int:
+    """Define the rows of a table from the first to the last of the ticks. Only bounds that are spelled out let files be skipped.
+
+    Returns the number of ticks.
+    """
+    (span,) = stage.engine.query(
+        f'SELECT min("tick") AS first, max("tick") AS last, count(*) AS n FROM {ticks}'
+    ).to_pylist()
     first, last = span["first"] or 0, span["last"] or 0
     width = stage.settings.devices.clock_tolerance_ms + stage.settings.devices.clock_skew_ms + 1  # of a tick
     stage.engine.define(
         name, f'SELECT * FROM {table} WHERE "{column}" BETWEEN {(first - 1) * width} AND {(last + 1) * width}'
     )
+    return int(span["n"])
 
 
 def _as_of(stage: Stage, state: str, *names: str) -> None:
