@@ -1,6 +1,6 @@
 """Killed while Spark works for it, a run leaves the published state intact, and the next run completes it (SPEC 6).
 
-The kills of tests/behaviour fork a process for each run, which a JVM does not survive; here each killed run has a Spark of its own.
+Few of them: each killed run starts a Spark of its own. The hundreds of kills are those of the embedded engine, in tests/behaviour.
 """
 
 from __future__ import annotations
