@@ -39,5 +39,5 @@ for number in range(100):
 
 
 def test_ctrl_c_leaves_no_lock_of_a_pool_behind() -> None:
-    done = subprocess.run([sys.executable, "-c", LOCKING], capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run([sys.executable, "-c", LOCKING], capture_output=True, text=True, timeout=180, check=False)
     assert (done.returncode, done.stderr) == (0, "")
