@@ -67,23 +67,22 @@ def aged(feeds: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.fixture(autouse=True)
-def restored(request: pytest.FixtureRequest) -> None:
-    """What a test changed is as it was again, under the same path, since metadata of Iceberg names its files by it."""
-    if {"lake", "landing"} & {*request.fixturenames}:
-        folder = request.getfixturevalue("aged")
-        shutil.rmtree(folder)
-        shutil.copytree(folder.with_suffix(".copy"), folder)
+@pytest.fixture
+def restored(aged: Path) -> Path:
+    """The folder as it was made, under the same path, since metadata of Iceberg names its files by it."""
+    shutil.rmtree(aged)
+    shutil.copytree(aged.with_suffix(".copy"), aged)
+    return aged
 
 
 @pytest.fixture
-def landing(aged: Path) -> Path:
-    return aged / "landing"
+def landing(restored: Path) -> Path:
+    return restored / "landing"
 
 
 @pytest.fixture
-def lake(aged: Path) -> stedi.Lakehouse:
-    return stedi.open_lakehouse(aged / "lake", maintenance=AT_ONCE)
+def lake(restored: Path) -> stedi.Lakehouse:
+    return stedi.open_lakehouse(restored / "lake", maintenance=AT_ONCE)
 
 
 def contents(lake: stedi.Lakehouse) -> dict[str, Counter[str]]:

@@ -31,7 +31,7 @@ def progress(step, done, total):
         os.kill(os.getpid(), signal.SIGKILL)
 stedi.open_lakehouse(folder, engine="spark").run(landing, progress=progress)
 """
-#: Before the first run has published: between two commits; before the second has: while tables are made, and after the last commit.
+#: Before the first run has published, and before the second has: while tables are made, between two commits, after the last.
 KILLS = {
     1: ["building customers_curated begins", "committing"],
     2: ["updating training rows begins", "publishing begins"],
