@@ -23,7 +23,7 @@ from typing import Any
 
 #: Python's audit events that change a file system, or open a file.
 ACTS = {"open", "os.mkdir", "os.remove", "os.rename", "os.rmdir"}
-_VARYING = re.compile(r"[0-9a-f]{16}|[0-9a-f]{8}-[0-9a-f-]{27}|\d{5,}|\bstedi-\w+")
+_VARYING = re.compile(r"\bsnap-\d+|[0-9a-f]{16}|[0-9a-f]{8}-[0-9a-f-]{27}|\d{5,}|\bstedi-\w+")
 
 
 class Instants:

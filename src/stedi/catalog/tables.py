@@ -98,8 +98,8 @@ class Tables:
                     where=str(folder / file),
                     hint=f"restore {file} from a backup, or move the lakehouse away and run again from the landing files",
                 )
-            if not is_remote(folder):
-                make_folder(folder if home.remote else home.warehouse)
+            if not is_remote(folder):  # the folder of the tables, too: else each thread that makes one of them finds it missing
+                make_folder(folder if home.remote else home.warehouse / home.database)
             with catalog_explained(folder):
                 make_catalog(home)
         return cls.open(home)
