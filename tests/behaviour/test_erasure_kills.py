@@ -9,14 +9,14 @@ from collections.abc import Callable
 from pathlib import Path
 
 from byte_scan import traces
-from faults.harness import Victims, victims
+from faults.harness import SLOWER, Victims, fewer, victims
 from forgotten import contents, customers
 
 import stedi
 from stedi.lakehouse import doctor
 from stedi.simulate import SimulationOptions, simulate
 
-KILLS = 50
+KILLS = fewer(50)
 #: So often the erasure of one person is killed at most.
 KILLS_EACH = 20
 
@@ -45,7 +45,7 @@ def kill(process: Victims, lake: stedi.Lakehouse, landing: Path, person: str, rn
     """Kill an erasure, or the run that completes one, at a random instant; returns of which kind it was, None where it was too late."""
     order = {} if half_done(lake) and rng.random() < 0.5 else {"forget": [person]}
     by_clock = rng.random() < 0.5
-    fault = {"delay_s": rng.uniform(0, 1.2)} if by_clock else {"at": rng.randint(1, 220), "fault": "kill"}
+    fault = {"delay_s": rng.uniform(0, 1.2 * SLOWER)} if by_clock else {"at": rng.randint(1, 220), "fault": "kill"}
     outcome = process.run(lake.folder, landing, **order, **fault)
     assert "error" not in outcome, outcome
     if not outcome["killed"]:
@@ -56,7 +56,7 @@ def kill(process: Victims, lake: stedi.Lakehouse, landing: Path, person: str, rn
 
 
 def test_killed_again_and_again(tmp_path: Path, count: Count) -> None:
-    """50 kills: the erasure of each of some people is killed up to 20 times, also while it completes what was killed."""
+    """50 kills (5 on Spark): the erasure of each of some people is killed up to 20 times, also while it completes what was killed."""
     options = SimulationOptions(customers=12, seed=2, records_per_file=400, compressed_share=0.4, dirty_share=0.02)
     simulate(tmp_path / "all", options)
     shutil.rmtree(tmp_path / "all" / "truth")

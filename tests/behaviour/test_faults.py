@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import pytest
-from faults.harness import seen_by_readers, seen_in_catalog, unreferred, victims
+from faults.harness import fewer, seen_by_readers, seen_in_catalog, unreferred, victims
 from faults.history import History
 
 Count = Callable[[str, str, int], None]
@@ -64,7 +64,7 @@ def sample(numbers: Sequence[int], size: int) -> list[int]:
 @pytest.mark.parametrize(("number", "size"), [(FIRST, 10), (NEW_FILES, 14), (CHANGED, 10)])
 def test_a_disk_that_is_full_from_some_instant_on(history: History, number: int, size: int, count: Count) -> None:
     """No file grows from then on: neither the engine's, nor the catalog's, nor SQLite's."""
-    for at in sample(range(1, len(history.told[number].instants) + 1), size):
+    for at in sample(range(1, len(history.told[number].instants) + 1), fewer(size)):
         survive(history, number, at=at, fault="full disk")
         count("faults survived", "of a full disk", 1)
 
@@ -75,6 +75,6 @@ def test_a_store_that_fails(history: History, kind: str, lasts: bool, count: Cou
     """A read or a write of the catalog's fails, once, or each from then on."""
     history.begin(NEW_FILES)
     operations = history.run(NEW_FILES)["operations"]
-    for at in sample([at for at, name in enumerate(operations, 1) if name == kind], 10):
+    for at in sample([at for at, name in enumerate(operations, 1) if name == kind], fewer(10)):
         survive(history, NEW_FILES, store_fails_at=at, store_fails_on=lasts)
         count("faults survived", "of a failing store", 1)

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from faults.harness import copy, seen_by_readers, seen_in_catalog, unreferred, victims
+from faults.harness import SLOWER, copy, fewer, seen_by_readers, seen_in_catalog, unreferred, victims
 from faults.history import CHAPTERS, History
 from product import tables_of
 
@@ -85,6 +85,7 @@ def test_killed_at_every_named_step(history: History, number: int, count: Count)
     """Every chapter takes a third of the steps, so that each step has its turn; publishing has one in each."""
     instants = history.told[number].instants
     steps = [at for turn, at in enumerate(named(instants)) if turn % 3 == number % 3]
+    steps = steps[number % SLOWER :: SLOWER]
     steps += [instants.index(label) + 1 for label in (PUBLISHING, PUBLISHED)]
     for at in sorted({*steps}):
         history.begin(number)
@@ -99,7 +100,7 @@ def test_killed_at_every_named_step(history: History, number: int, count: Count)
 def test_killed_before_an_act_on_the_file_system(history: History, number: int, count: Count) -> None:
     instants = history.told[number].instants
     acts = [number for number, label in enumerate(instants, 1) if not label.startswith(NAMED)]
-    for at in random.Random(number).sample(acts, 3):
+    for at in random.Random(number).sample(acts, fewer(3)):
         history.begin(number)
         assert kill(history, number, at=at), instants[at - 1]
         count("kills", "before an act on the file system", 1)
@@ -110,7 +111,7 @@ def test_killed_before_an_act_on_the_file_system(history: History, number: int, 
 def test_killed_at_random_instants(history: History, number: int, count: Count) -> None:
     """By the clock, from outside, at whatever the run is doing: several times in a row, too."""
     rng, kills = random.Random(), 0
-    while kills < 3:
+    while kills < fewer(3):
         seed = rng.randrange(1 << 32)
         told, delays = history.begin(number), random.Random(seed)
         for _ in range(delays.choice([1, 1, 3])):
@@ -128,7 +129,7 @@ def test_killed_while_it_recovers(history: History, number: int, count: Count) -
     history.begin(number)
     instants = history.told[number].instants
     kill(history, number, at=instants.index(PUBLISHING) + 1)
-    for at in range(4, 100, 12):
+    for at in sorted(random.Random(number).sample(range(4, 100, 12), fewer(8))):
         if not kill(history, number, at=at):
             break
         count("kills", "while recovering", 1)
@@ -150,7 +151,7 @@ def test_killed_while_a_key_is_made(tmp_path: Path, number: int, count: Count) -
         instants = process.run(lake, landing, options=options)["instants"]
         wanted = tables_of(stedi.open_lakehouse(lake), "strict")
         around = [at for at, label in enumerate(instants, 1) if ".key" in label]
-        for at in around:
+        for at in around[::SLOWER]:
             copy(kept / "lake", lake)
             for path in tmp_path.glob("*lake.key*"):
                 path.unlink()

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import faults
-from faults.harness import seen_by_readers, seen_in_catalog, victims
+from faults.harness import SLOWER, seen_by_readers, seen_in_catalog, victims
 from faults.history import CHAPTERS
 from faults.reader import digest
 
@@ -52,7 +52,7 @@ def test_a_reader_sees_published_states_only(tmp_path: Path, count: Count) -> No
             CHAPTERS[number].deliver(landing)
             options = {"full": True} | CHAPTERS[number].options
             for _ in range(2):
-                killed = process.run(lake, landing, options=options, delay_s=rng.uniform(0.1, 1.0))["killed"]
+                killed = process.run(lake, landing, options=options, delay_s=rng.uniform(0.1, 1.0) * SLOWER)["killed"]
                 kills += killed
                 told = seen_in_catalog(lake)
                 published.setdefault(len(told.get("runs", [])), set()).add(digest(told))

@@ -48,17 +48,32 @@ def test_reading_rows_imports_no_catalog(small_lake: Path) -> None:
     )
 
 
-def test_the_program_runs_without_pandas_where_it_is_installed(small_feeds: Path, tmp_path: Path) -> None:
+def imported_by_the_program(*arguments: str) -> set[str]:
+    """Modules that the program itself imports, until it ends well."""
     program = (
         "import os, sys; os._exit = lambda code: print(code, *sys.modules, file=sys.__stderr__);"
         " from stedi.cli import main; main()"
     )
-    arguments = ["run", "--landing", str(small_feeds), "--lakehouse", str(tmp_path / "lake")]
     done = subprocess.run([sys.executable, "-c", program, *arguments], capture_output=True, text=True, check=True)
     code, *names = done.stderr.splitlines()[-1].split()
-    assert code == "0"
+    assert code == "0", done.stderr
+    return set(names)
+
+
+def test_the_program_runs_without_pandas_where_it_is_installed(small_feeds: Path, tmp_path: Path) -> None:
+    names = imported_by_the_program("run", "--landing", str(small_feeds), "--lakehouse", str(tmp_path / "lake"))
     assert "pyarrow.dataset" in names  # which imports pandas where it can
     assert "pandas" not in names
+
+
+@pytest.mark.parametrize("format", ["table", "csv", "json", "parquet"])
+def test_a_query_runs_without_numpy(small_lake: Path, tmp_path: Path, format: str) -> None:
+    output = ["--output", str(tmp_path / "rows")] if format != "table" else []
+    names = imported_by_the_program(
+        "query", "FROM customers_curated", "--lakehouse", str(small_lake), "--format", format, *output
+    )
+    assert "pyarrow" in names  # which imports NumPy where it can
+    assert "numpy" not in names
 
 
 def test_importing_stedi_imports_nothing_heavy() -> None:

@@ -21,6 +21,8 @@ from pathlib import Path
 from threading import Lock
 from typing import Any
 
+from faults.harness import ON_SPARK
+
 #: Python's audit events that change a file system, or open a file.
 ACTS = {"open", "os.mkdir", "os.remove", "os.rename", "os.rmdir"}
 _VARYING = re.compile(r"\bsnap-\d+|[0-9a-f]{16}|[0-9a-f]{8}-[0-9a-f-]{27}|\d{5,}|\bstedi-\w+")
@@ -49,14 +51,14 @@ class Instants:
     def watch(self) -> None:
         """Look at the run from now on."""
         from stedi.catalog.tables import Tables
-        from stedi.engines.duckdb import DuckDBEngine
 
         self._surround(Tables, "commit", lambda contract, *_: contract.name)
         self._surround(Tables, "ensure", lambda contract, *_: contract.name)
         self._surround(Tables, "roll_back", lambda name, *_: name)
         self._surround(Tables, "write_rows", lambda name, *_: name)
         self._surround(Tables, "remove_files_of", lambda *_: "")
-        self._surround(DuckDBEngine, "write", lambda select, path, contract, *_: contract.name)
+        for engine in engines():
+            self._surround(engine, "write", lambda select, path, contract, *_: contract.name)
         sys.addaudithook(self._act)
         if self._on_s3:
             from stedi.aws import S3Options, cloud_client
@@ -95,6 +97,17 @@ class Instants:
 
     def _count(self) -> int:
         return sum(label.startswith(self._among) for label in self.labels) if self._among else len(self.labels)
+
+
+def engines() -> list[type]:
+    """The engines that write files in this process."""
+    from stedi.engines.duckdb import DuckDBEngine
+
+    if not ON_SPARK:
+        return [DuckDBEngine]
+    from stedi.engines.spark import SparkEngine
+
+    return [DuckDBEngine, SparkEngine]
 
 
 def _kill() -> None:

@@ -1,6 +1,7 @@
 """The process that forks the victims: it has everything imported, so a victim is running within milliseconds.
 
 One order per line on stdin, one outcome per line on stdout, both JSON (see `faults.harness`). Run as `python -m faults.victim`.
+With `STEDI_ENGINE=spark` it starts a Spark first, which all victims use.
 """
 
 from __future__ import annotations
@@ -19,13 +20,21 @@ import pyiceberg.avro.file  # noqa: F401
 import stedi.runs.doctor
 import stedi.runs.forget
 import stedi.runs.run
+from faults.harness import ON_SPARK
 from faults.instants import Instants
 from faults.store import FailingStore
 from stedi.errors import StediError
 
+if ON_SPARK:
+    from faults.warm_spark import WarmSpark
+
+    SPARK = WarmSpark()
+
 
 def live(order: dict[str, Any]) -> dict[str, Any]:
     """One run of the lakehouse, or one erasure, told of the fault that it is to meet."""
+    if ON_SPARK:
+        SPARK.attach()
     instants = Instants(order)
     store = FailingStore(order.get("store_fails_at"), lasts=order.get("store_fails_on", False))
     instants.watch()
@@ -62,6 +71,8 @@ def fork(order: dict[str, Any]) -> dict[str, Any]:
         text = told.read()
     _, status = os.waitpid(child, 0)
     killed = os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGKILL
+    if killed and ON_SPARK:
+        SPARK.give_up()
     if not killed and os.waitstatus_to_exitcode(status) != 0:
         raise RuntimeError(f"a victim ended with {os.waitstatus_to_exitcode(status)}")
     outcome = json.loads(text) if text and not killed else {}

@@ -5,7 +5,6 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pyarrow as pa
 import pytest
@@ -13,8 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from oracle import FIELDS, Record, Row, history_of, in_order
 
+import stedi
 from stedi.contracts import contracts, model
-from stedi.engines.duckdb import DuckDBEngine
+from stedi.engines.base import Engine
+from stedi.engines.start import start_engine
 
 PEOPLE = ("ann@test.com", "Ann@Test.com ", "ben@test.com", "cy@test.com")
 COLUMNS = ("customer", "decision", "shareWithResearchAsOfDate", "lastUpdateDate", "_source_file", "_source_line")
@@ -48,14 +49,16 @@ histories = st.lists(st.lists(records, min_size=1, max_size=5), min_size=1, max_
 
 
 @pytest.fixture(scope="module")
-def engine() -> Iterator[DuckDBEngine]:
-    with tempfile.TemporaryDirectory() as scratch:
-        engine = DuckDBEngine(Path(scratch))
+def engine() -> Iterator[Engine]:
+    with tempfile.TemporaryDirectory() as folder:
+        settings = stedi.open_lakehouse(folder).settings
+        settings.home.scratch("test").mkdir(parents=True)
+        engine = start_engine(settings, "test")
         yield engine
         engine.close()
 
 
-def modelled(engine: DuckDBEngine, runs: list[list[Record]], people: tuple[str, ...] = PEOPLE) -> list[Row]:
+def modelled(engine: Engine, runs: list[list[Record]], people: tuple[str, ...] = PEOPLE) -> list[Row]:
     """Rows of the model over the landed records of some people; a run is told by its number."""
     rows = [
         {
@@ -77,17 +80,17 @@ def modelled(engine: DuckDBEngine, runs: list[list[Record]], people: tuple[str, 
 
 
 @given(histories)
-def test_it_is_what_a_replay_of_the_runs_says(engine: DuckDBEngine, runs: list[list[Record]]) -> None:
+def test_it_is_what_a_replay_of_the_runs_says(engine: Engine, runs: list[list[Record]]) -> None:
     assert modelled(engine, runs) == in_order(history_of(runs))
 
 
 @given(histories)
-def test_each_customer_can_be_computed_alone(engine: DuckDBEngine, runs: list[list[Record]]) -> None:
+def test_each_customer_can_be_computed_alone(engine: Engine, runs: list[list[Record]]) -> None:
     apart = [row for who in (PEOPLE[:2], PEOPLE[2:3], PEOPLE[3:]) for row in modelled(engine, runs, who)]
     assert in_order(apart) == modelled(engine, runs)
 
 
 @given(histories)
-def test_a_further_run_only_adds(engine: DuckDBEngine, runs: list[list[Record]]) -> None:
+def test_a_further_run_only_adds(engine: Engine, runs: list[list[Record]]) -> None:
     earlier, now = modelled(engine, runs[:-1]), modelled(engine, runs)
     assert [row for row in now if row[-1] < len(runs) - 1] == earlier

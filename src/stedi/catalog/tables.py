@@ -98,7 +98,7 @@ class Tables:
                     where=str(folder / file),
                     hint=f"restore {file} from a backup, or move the lakehouse away and run again from the landing files",
                 )
-            if not is_remote(folder):  # the folder of the tables, too: else each thread that makes one of them finds it missing
+            if not is_remote(folder):  # the tables' own folder, too: else threads race to make it
                 make_folder(folder if home.remote else home.warehouse / home.database)
             with catalog_explained(folder):
                 make_catalog(home)

@@ -1,17 +1,19 @@
-"""The program works without pandas: PyArrow imports it, where it is installed, just to see whether a value is a frame."""
+"""The program works without pandas, and reads without NumPy: PyArrow imports them, where they are installed, to see what a value is."""
 
 from __future__ import annotations
 
 import sys
 
+_hidden = {"pandas"}
+
 
 class _NotFound:
-    """Answers for `pandas` that it is not installed."""
+    """Answers for what is hidden that it is not installed."""
 
     @staticmethod
     def find_spec(name: str, *_: object) -> None:
-        """Stop the import of pandas as a missing package would; leave everything else to the other finders. PySpark must have it."""
-        if name == "pandas" and "pyspark" not in sys.modules:
+        """Stop the import as that of a missing package; leave everything else to the other finders. PySpark must have them."""
+        if name in _hidden and "pyspark" not in sys.modules:
             raise ModuleNotFoundError("no frames are made here", name=name)
 
 
@@ -22,3 +24,8 @@ def do_without_pandas() -> None:
     """
     if "pandas" not in sys.modules:
         sys.meta_path.insert(0, _NotFound)
+
+
+def do_without_numpy() -> None:
+    """Hide NumPy, too, from a program that does without pandas: for commands that read tables alone, which it keeps waiting for as long."""
+    _hidden.add("numpy")
