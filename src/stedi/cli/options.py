@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from stedi.cli.frames import do_without_numpy
+
 if TYPE_CHECKING:
     from stedi.lakehouse import Lakehouse
 
@@ -27,11 +29,17 @@ ShowPersonal = Annotated[
 ]
 
 
-def opened(folder: str | None, as_of: int | None = None) -> Lakehouse:
-    """The lakehouse in `folder`, as of a run."""
+def opened(folder: str | None) -> Lakehouse:
+    """The lakehouse in `folder`."""
     from stedi import open_lakehouse
 
-    lake = open_lakehouse(folder)
+    return open_lakehouse(folder)
+
+
+def opened_as_of(folder: str | None, as_of: int | None) -> Lakehouse:
+    """The lakehouse in `folder` as of a run, or of the last one. For commands that read tables and nothing else, which need no NumPy."""
+    do_without_numpy()
+    lake = opened(folder)
     return lake if as_of is None else lake.as_of(as_of)
 
 

@@ -13,8 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, BinaryIO, Literal
 import typer
 
 from stedi.cli import formats
-from stedi.cli.frames import do_without_numpy
-from stedi.cli.options import AsJson, AsOf, LakehouseDir, examples, opened
+from stedi.cli.options import AsJson, AsOf, LakehouseDir, examples, opened_as_of
 from stedi.cli.output import Grid, counted, emit, note
 from stedi.errors import ConfigError
 
@@ -89,13 +88,12 @@ def query(
 
     With --on athena the SELECT runs in Athena, whose database may hold other tables, too; bytes scanned and cost are told on stderr.
     """
-    do_without_numpy()
     chosen = _format(format, output, as_json=as_json)
     if on == "athena" and as_of is not None:
         raise typer.BadParameter(
             "--as-of reads the lakehouse itself; in Athena write FOR VERSION AS OF and the snapshot of `stedi runs`"
         )
-    lake = opened(lakehouse, as_of)
+    lake = opened_as_of(lakehouse, as_of)
     text = sys.stdin.read() if sql == "-" else sql
     rows = lake.query(text) if on == "duckdb" else _in_athena(lake, text)
     if chosen == "table":

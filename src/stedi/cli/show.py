@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from stedi.cli.formats import python_columns
-from stedi.cli.options import AsJson, AsOf, LakehouseDir, ShowPersonal, examples, opened
+from stedi.cli.options import AsJson, AsOf, LakehouseDir, ShowPersonal, examples, opened_as_of
 from stedi.cli.output import Grid, emit, masked
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ def show(
     as_json: AsJson = False,
 ) -> None:
     """Say what a table holds: its purpose, grain, columns and rules, and a sample in which personal values are masked."""
-    lake = opened(lakehouse, as_of)
+    lake = opened_as_of(lakehouse, as_of)
     contract = lake.contract(table)
     sample = _sample(lake, contract, rows) if rows else []
     if not show_personal:

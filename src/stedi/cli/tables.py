@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from stedi.cli.options import AsJson, AsOf, LakehouseDir, examples, opened
+from stedi.cli.options import AsJson, AsOf, LakehouseDir, examples, opened_as_of
 from stedi.cli.output import Grid, emit, iso, when
 
 #: What `--json` prints.
@@ -31,7 +31,7 @@ def register(app: typer.Typer) -> None:
 
 def tables(lakehouse: LakehouseDir = None, as_of: AsOf = None, as_json: AsJson = False) -> None:
     """List the tables with their zone, rows and Iceberg snapshot, as of the last completed run."""
-    lake = opened(lakehouse, as_of)
+    lake = opened_as_of(lakehouse, as_of)
     found = lake.tables()
     facts = {
         "lakehouse": str(lake.folder),
