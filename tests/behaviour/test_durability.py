@@ -7,16 +7,18 @@ all that this metadata leads to must have been forced to the disk, as it is now.
 from __future__ import annotations
 
 import os
+import re
+import sqlite3
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-import sqlalchemy
 from faults.history import CHAPTERS
 from pyiceberg.table import StaticTable
 
 import stedi
+from stedi.catalog.sqlite import Catalog
 
 Count = Callable[[str, str, int], None]
 
@@ -66,42 +68,44 @@ def referred(metadata: str) -> Iterator[Path]:
 def test_all_that_a_commit_refers_to_is_forced_to_the_disk_first(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, count: Count
 ) -> None:
-    disk, checked = Disk(monkeypatch), []
+    disk, checked, lost = Disk(monkeypatch), [], []
 
-    def before_statement(_: Any, __: Any, statement: str, parameters: Any, ___: Any, many: bool) -> None:
+    def before_statement(statement: str) -> None:
         if statement.startswith(("INSERT INTO iceberg_tables", "UPDATE iceberg_tables")):
-            for row in parameters if many else [parameters]:
-                metadata = [str(p) for p in row if str(p).endswith(".metadata.json")]
-                assert metadata
-                lost = [what for path in referred(metadata[0]) for what in disk.missing(path, tmp_path)]
-                assert lost == [], statement
-                checked.append(metadata[0])
+            metadata = re.findall(r"'([^']+\.metadata\.json)'", statement)[0]
+            lost.extend(what for path in referred(metadata) for what in disk.missing(path, tmp_path))
+            checked.append(metadata)
 
-    sqlalchemy.event.listen(sqlalchemy.Engine, "before_cursor_execute", before_statement)
-    try:
-        for chapter in CHAPTERS[:4]:
-            chapter.deliver(tmp_path / "landing")
-            stedi.open_lakehouse(tmp_path / "new" / "lake").run(tmp_path / "landing", **chapter.options)
-    finally:
-        sqlalchemy.event.remove(sqlalchemy.Engine, "before_cursor_execute", before_statement)
+    connect = sqlite3.connect
+
+    def watched(*arguments: Any, **options: Any) -> sqlite3.Connection:
+        connection = connect(*arguments, **options)
+        connection.set_trace_callback(before_statement)
+        return connection
+
+    monkeypatch.setattr(sqlite3, "connect", watched)
+    for chapter in CHAPTERS[:4]:
+        chapter.deliver(tmp_path / "landing")
+        stedi.open_lakehouse(tmp_path / "new" / "lake").run(tmp_path / "landing", **chapter.options)
+    assert lost == []
     assert len(checked) > 40
     assert disk.missing(tmp_path / "new" / "lake" / "catalog.db", tmp_path)[1:] == []  # SQLite forces what it holds
     assert disk.missing(tmp_path / "new" / "lake.key", tmp_path) == []
     count("commits", "found to refer to synced files only", len(checked))
 
 
-def test_sqlite_forces_each_commit_to_the_disk(tmp_path: Path) -> None:
+def test_sqlite_forces_each_commit_to_the_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """In WAL mode it does so at `synchronous = FULL` alone."""
     CHAPTERS[0].deliver(tmp_path / "landing")
-    asked: set[tuple[str, int]] = set()
+    asked: list[tuple[str, int]] = []
+    change = Catalog._change
 
-    def at_end(connection: Any) -> None:
-        raw = connection.connection.dbapi_connection
-        asked.add((raw.execute("PRAGMA journal_mode").fetchone()[0], raw.execute("PRAGMA synchronous").fetchone()[0]))
+    def watched(catalog: Catalog, *arguments: Any) -> int:
+        found = [catalog._file.execute(f"PRAGMA {name}").fetchone()[0] for name in ("journal_mode", "synchronous")]
+        asked.append(tuple(found))
+        return change(catalog, *arguments)
 
-    sqlalchemy.event.listen(sqlalchemy.Engine, "commit", at_end)
-    try:
-        stedi.open_lakehouse(tmp_path / "lake").run(tmp_path / "landing")
-    finally:
-        sqlalchemy.event.remove(sqlalchemy.Engine, "commit", at_end)
-    assert asked == {("wal", 2)}
+    monkeypatch.setattr(Catalog, "_change", watched)
+    stedi.open_lakehouse(tmp_path / "lake").run(tmp_path / "landing")
+    assert len(asked) > 10
+    assert set(asked) == {("wal", 2)}

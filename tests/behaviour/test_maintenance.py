@@ -17,6 +17,7 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
+from pyiceberg.catalog.sql import SqlCatalog
 
 import stedi
 from stedi.catalog.lease import writer_lease
@@ -382,8 +383,11 @@ def test_rows_that_a_merge_would_lose_stop_it(lake: stedi.Lakehouse, monkeypatch
 def test_a_table_of_another_program_keeps_its_files_and_snapshots(lake: stedi.Lakehouse) -> None:
     with opened(lake) as tables:
         rows = tables.load("customer_trusted").scan().to_arrow()
-        tables._catalog.create_namespace("other")
-        notes = tables._catalog.create_table(("other", "notes"), rows.schema)
+        theirs = SqlCatalog(
+            "stedi", uri=f"sqlite:///{lake.folder}/catalog.db", warehouse=str(Path(lake.folder) / "warehouse")
+        )
+        theirs.create_namespace("other")
+        notes = theirs.create_table(("other", "notes"), rows.schema)
         for _ in range(3):
             notes.append(rows)
         lake.maintain(keep_runs=1, keep_days=0)

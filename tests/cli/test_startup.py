@@ -66,6 +66,12 @@ def test_the_program_runs_without_pandas_where_it_is_installed(small_feeds: Path
     assert "pandas" not in names
 
 
+def test_a_run_asks_its_catalog_without_sqlalchemy(small_feeds: Path, tmp_path: Path) -> None:
+    names = imported_by_the_program("run", "--landing", str(small_feeds), "--lakehouse", str(tmp_path / "lake"))
+    assert "pyiceberg.catalog" in names
+    assert names & {"sqlalchemy", "pyiceberg.catalog.sql"} == set()
+
+
 @pytest.mark.parametrize("format", ["table", "csv", "json", "parquet"])
 def test_a_query_runs_without_numpy(small_lake: Path, tmp_path: Path, format: str) -> None:
     output = ["--output", str(tmp_path / "rows")] if format != "table" else []

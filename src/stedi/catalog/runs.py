@@ -10,13 +10,13 @@ from __future__ import annotations
 import json
 import secrets
 import shutil
+import sqlite3
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import cast
 
 import pyarrow as pa
-from sqlalchemy.exc import DatabaseError
 
 from stedi import signals
 from stedi.catalog.lease import writer_lease
@@ -148,7 +148,7 @@ def recover(tables: Tables, runs: list[Run]) -> list[str]:
     tokens = {run.token for run in runs} | {tables.token("runs")}  # upkeep publishes under a token of its own
     try:
         _roll_back(tables, published, tokens)
-    except (OSError, DatabaseError):  # a full disk: what was staged makes room for the catalog to be written
+    except (OSError, sqlite3.DatabaseError):  # a full disk: what was staged makes room for the catalog to be written
         cleared = _clear_staging(tables, tokens)
         _roll_back(tables, published, tokens)
         return cleared

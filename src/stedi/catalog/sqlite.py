@@ -1,20 +1,26 @@
-"""The catalog: one SQLite file, which says where the current metadata of every table is (PyIceberg's `SqlCatalog`)."""
+"""The catalog: one SQLite file, which says where the current metadata of every table is.
+
+Its tables are those of Iceberg's JDBC catalog, which PyIceberg's `SqlCatalog` reads and writes, too. It is asked without SQLAlchemy: to
+import that takes as long as a tenth of a small run.
+"""
 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from pathlib import Path
+from threading import Lock
+from typing import Any
 
-from pyiceberg.catalog.sql import IcebergTables, SqlCatalog
+from pyiceberg.catalog import MetastoreCatalog
+from pyiceberg.exceptions import CommitFailedException, NoSuchNamespaceError, NoSuchTableError
 from pyiceberg.schema import Schema
+from pyiceberg.serializers import FromInputFile
 from pyiceberg.table import CommitTableResponse, Table
 from pyiceberg.table.update import TableRequirement, TableUpdate
-from pyiceberg.typedef import Identifier, Properties
-from sqlalchemy import insert
-from sqlalchemy.exc import DatabaseError
+from pyiceberg.typedef import EMPTY_DICT, Identifier, Properties
 
 from stedi.aws import explained
 from stedi.catalog.durable import sync
@@ -25,81 +31,143 @@ from stedi.errors import StorageError
 from stedi.home import DATABASE, Home
 from stedi.places import Place, is_remote
 
-_LOCATION = (
-    "SELECT metadata_location FROM iceberg_tables WHERE catalog_name = ? AND table_namespace = ? AND table_name = ?"
-)
+_LAYOUT = """
+CREATE TABLE iceberg_tables (
+    catalog_name VARCHAR(255) NOT NULL, table_namespace VARCHAR(255) NOT NULL, table_name VARCHAR(255) NOT NULL,
+    metadata_location VARCHAR(1000), previous_metadata_location VARCHAR(1000), iceberg_type VARCHAR(5),
+    PRIMARY KEY (catalog_name, table_namespace, table_name)
+);
+CREATE TABLE iceberg_namespace_properties (
+    catalog_name VARCHAR(255) NOT NULL, namespace VARCHAR(255) NOT NULL, property_key VARCHAR(255) NOT NULL,
+    property_value VARCHAR(1000) NOT NULL,
+    PRIMARY KEY (catalog_name, namespace, property_key)
+);
+"""
+_THIS = "catalog_name = ? AND table_namespace = ? AND table_name = ?"
 
 
-class Catalog(SqlCatalog):
-    """PyIceberg's, which reads a metadata file once: such files never change, and a run asks for its tables a hundred times.
+class Catalog(MetastoreCatalog):
+    """What a lakehouse needs of a catalog in a SQLite file; whatever else one does with it, `SqlCatalog` can.
 
-    Where a table is now is asked of SQLite each time, but without building the question anew.
+    A metadata file is read once: such files never change, and a run asks for its tables a hundred times. Where a table is now is asked of
+    SQLite each time.
     """
 
-    def __init__(self, name: str, **properties: str) -> None:
+    def __init__(self, name: str, file: Path, **properties: str) -> None:
         super().__init__(name, **properties)
+        self._file = sqlite3.connect(
+            f"{file.absolute().as_uri()}?mode=rw", uri=True, timeout=30, isolation_level=None, check_same_thread=False
+        )
+        self._alone = Lock()  # threads commit to several tables at a time
         self._read: dict[str, Table] = {}
-        self._namespaces: set[str | Identifier] = set()
 
     def load_table(self, identifier: str | Identifier) -> Table:
-        """The table as SQLite has it now."""
-        known = self._read.get(self.table_name_from(identifier))
-        if known is None or self._location(identifier) != known.metadata_location:
-            return super().load_table(identifier)
-        return self._handle(known)
+        """The table as SQLite has it now, in a handle of the caller's own: its commits change it in place."""
+        key = self._key(identifier)
+        found = self._ask(f"SELECT metadata_location FROM iceberg_tables WHERE {_THIS}", key)
+        if not found:
+            raise NoSuchTableError(f"Table does not exist: {key[-1]}")
+        ((location,),) = found
+        known = self._read.get(key[-1])
+        if known is None or known.metadata_location != location:
+            metadata = FromInputFile.table_metadata(self._load_file_io(location=location).new_input(location))
+            io = self._load_file_io(metadata.properties, location)
+            known = self._read[key[-1]] = Table(key[1:], metadata, location, io, self)
+        return Table(known.name(), known.metadata, known.metadata_location, known.io, self)
 
-    def table_exists(self, identifier: str | Identifier) -> bool:
-        """Whether there is such a table."""
-        return self._location(identifier) is not None
-
-    def namespace_exists(self, identifier: str | Identifier) -> bool:
-        """Whether there is such a namespace; none is ever dropped."""
-        if identifier not in self._namespaces and super().namespace_exists(identifier):
-            self._namespaces.add(identifier)
-        return identifier in self._namespaces
+    def list_tables(self, namespace: str | Identifier) -> list[Identifier]:
+        """Identifiers of the tables of a namespace."""
+        where = (self.name, self.namespace_to_string(namespace))
+        return self._ask(
+            "SELECT table_namespace, table_name FROM iceberg_tables WHERE catalog_name = ? AND table_namespace = ?",
+            where,
+        )
 
     def create_all(self, namespace: str, tables: Mapping[str, tuple[Schema, Properties]]) -> None:
         """Create tables in one transaction; their first metadata files are forced to the disk together."""
-        staged = {
-            name: self._create_staged_table((namespace, name), schema, properties=more)
+        staged = [
+            self._create_staged_table((namespace, name), schema, properties=more)
             for name, (schema, more) in tables.items()
-        }
+        ]
         with ThreadPoolExecutor(8) as pool:
-            list(pool.map(lambda a: self._write_metadata(a.metadata, a.io, a.metadata_location), staged.values()))
-        rows = [self._create_table_row(namespace, name, one.metadata_location) for name, one in staged.items()]
-        with self.engine.begin() as connection:
-            connection.execute(insert(IcebergTables), rows)
-        self._read |= {name: self._handle(one) for name, one in staged.items()}
+            list(pool.map(lambda a: self._write_metadata(a.metadata, a.io, a.metadata_location), staged))
+        rows = [(*self._key(one.name()), one.metadata_location, None, "TABLE") for one in staged]
+        self._change("INSERT INTO iceberg_tables VALUES (?, ?, ?, ?, ?, ?)", rows)
+
+    def drop_table(self, identifier: str | Identifier) -> None:
+        """Forget a table; its files stay."""
+        self._change(f"DELETE FROM iceberg_tables WHERE {_THIS}", [self._key(identifier)])
 
     def commit_table(
         self, table: Table, requirements: tuple[TableRequirement, ...], updates: tuple[TableUpdate, ...]
     ) -> CommitTableResponse:
-        """Commit; what was committed need not be read again."""
-        made = super().commit_table(table, requirements, updates)
-        self._read[table.name()[-1]] = Table(table.name(), made.metadata, made.metadata_location, table.io, self)
-        return made
+        """Commit; what was committed need not be read again.
 
-    def _location(self, identifier: str | Identifier) -> str | None:
+        Raises:
+            CommitFailedException: somebody else committed to the table meanwhile.
+        """
+        now = self.load_table(table.name())
+        made = self._update_and_stage_table(now, table.name(), requirements, updates)
+        if made.metadata != now.metadata:
+            self._write_metadata(made.metadata, made.io, made.metadata_location)
+            change = "metadata_location = ?, previous_metadata_location = ?"
+            row = (made.metadata_location, now.metadata_location, *self._key(table.name()), now.metadata_location)
+            if not self._change(f"UPDATE iceberg_tables SET {change} WHERE {_THIS} AND metadata_location = ?", [row]):
+                raise CommitFailedException(f"Table has been updated by another process: {table.name()[-1]}")
+            now = self._read[table.name()[-1]] = Table(
+                table.name(), made.metadata, made.metadata_location, table.io, self
+            )
+        return CommitTableResponse(metadata=now.metadata, metadata_location=now.metadata_location)
+
+    def create_namespace(self, namespace: str | Identifier, properties: Properties = EMPTY_DICT) -> None:
+        """Make a namespace, which is what is known of it."""
+        name = self.namespace_to_string(namespace)
+        rows = [(self.name, name, key, value) for key, value in properties.items()]
+        self._change("INSERT INTO iceberg_namespace_properties VALUES (?, ?, ?, ?)", rows)
+
+    def load_namespace_properties(self, namespace: str | Identifier) -> Properties:
+        """What is known of a namespace.
+
+        Raises:
+            NoSuchNamespaceError: nothing is.
+        """
+        found = self._ask(
+            "SELECT property_key, property_value FROM iceberg_namespace_properties WHERE catalog_name = ? AND namespace = ?",
+            (self.name, self.namespace_to_string(namespace)),
+        )
+        if not found:
+            raise NoSuchNamespaceError(f"Namespace does not exist: {namespace}")
+        return dict(found)
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._file.close()
+
+    def _key(self, identifier: str | Identifier) -> tuple[str, str, str]:
         namespace = self.namespace_to_string(self.namespace_from(identifier))
-        with self.engine.connect() as connection:
-            where = (self.name, namespace, self.table_name_from(identifier))
-            found: str | None = connection.exec_driver_sql(_LOCATION, where).scalar()
-        return found
+        return self.name, namespace, self.table_name_from(identifier)
 
-    def _handle(self, read: Table) -> Table:
-        """A table of its own for each caller: its commits change it in place."""
-        return Table(read.name(), read.metadata, read.metadata_location, read.io, self)
+    def _ask(self, sql: str, values: Iterable[str]) -> list[Any]:
+        with self._alone:
+            return self._file.execute(sql, tuple(values)).fetchall()
 
-    def _convert_orm_to_iceberg(self, orm_table: IcebergTables) -> Table:
-        name, location = orm_table.table_name, orm_table.metadata_location
-        if name not in self._read or self._read[name].metadata_location != location:
-            self._read[name] = super()._convert_orm_to_iceberg(orm_table)
-        return self._handle(self._read[name])
+    def _change(self, sql: str, rows: Iterable[tuple[str | None, ...]]) -> int:
+        """Change rows in one transaction; returns how many."""
+        with self._alone, self._file:  # commits, or rolls back
+            self._file.execute("BEGIN IMMEDIATE")
+            return self._file.executemany(sql, rows).rowcount
+
+    def _left_out(self, *_: object, **__: object) -> Any:
+        raise NotImplementedError("PyIceberg's SqlCatalog opens the same file, and can do this")
+
+    create_table = register_table = rename_table = _left_out
+    drop_namespace = list_namespaces = update_namespace_properties = _left_out
+    list_views = load_view = view_exists = register_view = drop_view = _left_out
 
 
 def load_catalog(home: Home) -> Catalog:
     """Open the catalog of a lakehouse."""
-    return _load(home, home.folder / "catalog.db", create=False)
+    return _load(home, home.folder / "catalog.db")
 
 
 def make_catalog(home: Home) -> None:
@@ -110,23 +178,18 @@ def make_catalog(home: Home) -> None:
         left.unlink()
     with closing(sqlite3.connect(draft)) as connection:
         connection.execute("PRAGMA journal_mode = WAL")
-    catalog = _load(home, draft, create=True)
+        connection.executescript(_LAYOUT)
+    catalog = _load(home, draft)
     catalog.create_namespace(DATABASE, {"stedi.format-version": str(FORMAT_VERSION)})
     catalog.close()
     draft.replace(folder / "catalog.db")
     sync(folder / "catalog.db")
 
 
-def _load(home: Home, file: Path, *, create: bool) -> Catalog:
+def _load(home: Home, file: Path) -> Catalog:
     # Iceberg keeps where the tables are: it must not depend on the working folder.
     warehouse = str(home.warehouse) if home.remote else str(home.warehouse.absolute())
-    return Catalog(
-        DATABASE,
-        uri=f"sqlite:///{file}",
-        warehouse=warehouse,
-        init_catalog_tables=str(create).lower(),
-        **file_access(home),
-    )
+    return Catalog(DATABASE, file, warehouse=warehouse, **file_access(home))
 
 
 @contextmanager
@@ -140,15 +203,14 @@ def catalog_explained(folder: Path) -> Iterator[None]:
         yield
     except OSError as error:
         raise storage_error(folder, error) from None
-    except (DatabaseError, sqlite3.DatabaseError) as error:
-        cause = error.orig if isinstance(error, DatabaseError) and error.orig else error
-        if any(words in str(cause) for words in ("full", "readonly", "disk I/O error", "unable to open")):
+    except sqlite3.DatabaseError as error:
+        if any(words in str(error) for words in ("full", "readonly", "disk I/O error", "unable to open")):
             raise StorageError(
                 "the catalog cannot be written",
                 where=str(folder / "catalog.db"),
                 hint="check the free space and the permissions, then run again; readers see the last completed run",
             ) from None
-        raise damaged(folder, type(cause).__name__) from None
+        raise damaged(folder, type(error).__name__) from None
 
 
 @contextmanager

@@ -2,7 +2,7 @@
 
 Layout of a lakehouse folder:
 
-    catalog.db      SQLite: where the current metadata of every table is (PyIceberg's SqlCatalog)
+    catalog.db      SQLite: where the current metadata of every table is (in the form of PyIceberg's SqlCatalog)
     warehouse/      the tables, plain Apache Iceberg (format v2)
     published/      what readers need of the last run, kept ready (`catalog.published`)
     staging/        scratch space of the run in progress, one folder per run token
