@@ -217,14 +217,9 @@ def cli_page() -> str:
         _parameters(app.params),
     ]
     commands = getattr(app, "commands", {})
-    for name in _command_names():
+    for name in cli.COMMANDS:
         parts += _command_parts(f"stedi {name}", commands[name], 2)
     return _page(parts)
-
-
-def _command_names() -> list[str]:
-    """Names of the commands in the order of the command line; each is the name of its module."""
-    return [module.__name__.rpartition(".")[2] for module in cli.COMMANDS]
 
 
 def _command_parts(path: str, command: Any, level: int) -> Iterator[str]:
@@ -308,8 +303,8 @@ def json_page() -> str:
 def json_fields() -> dict[str, dict[str, str]]:
     """Per command the fields of its `--json` output: `FIELDS` of its module, or `FIELDS_OF_X` for its subcommand `x`."""
     found = {}
-    for name, module in zip(_command_names(), cli.COMMANDS, strict=True):
-        for constant, fields in vars(module).items():
+    for name in cli.COMMANDS:
+        for constant, fields in vars(cli.module_of(name)).items():
             if constant == "FIELDS":
                 found[f"stedi {name}"] = dict(fields)
             elif constant.startswith("FIELDS_OF_"):

@@ -83,6 +83,7 @@ class Contract:
         return tuple(c.name for c in self.columns if c.key)
 
 
+@functools.cache
 def zones_folder() -> Path:
     """The folder that holds the contracts and models of this installation."""
     return Path(str(resources.files("stedi") / "zones"))

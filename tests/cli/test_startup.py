@@ -24,10 +24,15 @@ HEAVY = {
 LIST = "import sys; from stedi.cli import run_cli; run_cli(sys.argv[1:]); print(*sys.modules, file=sys.stderr)"
 
 
+def modules(*arguments: str) -> list[str]:
+    """Modules that a command imports."""
+    done = subprocess.run([sys.executable, "-c", LIST, *arguments], capture_output=True, text=True, check=True)
+    return done.stderr.splitlines()[-1].split()
+
+
 def imported(*arguments: str) -> set[str]:
     """Packages that a command imports."""
-    done = subprocess.run([sys.executable, "-c", LIST, *arguments], capture_output=True, text=True, check=True)
-    return {name.partition(".")[0] for name in done.stderr.splitlines()[-1].split()}
+    return {name.partition(".")[0] for name in modules(*arguments)}
 
 
 @pytest.mark.parametrize("arguments", [("--help",), ("run", "--help"), ("--version",), ("nosuch",)])
@@ -46,6 +51,12 @@ def test_reading_rows_imports_no_catalog(small_lake: Path) -> None:
         & {"pyiceberg", "sqlalchemy", "sqlglot", "pandas"}
         == set()
     )
+
+
+@pytest.mark.parametrize("arguments", [("tables", "--help"), ("nosuch",), ()])
+def test_a_command_imports_no_other(arguments: tuple[str, ...]) -> None:
+    names = {name for name in modules(*arguments) if name.startswith("stedi.cli.")}
+    assert ("stedi.cli.tables" in names, "stedi.cli.subject" in names) == (True, arguments != ("tables", "--help"))
 
 
 def imported_by_the_program(*arguments: str) -> set[str]:

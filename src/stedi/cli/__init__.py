@@ -9,58 +9,44 @@ import gc
 import os
 import sys
 from collections.abc import Sequence
+from importlib import import_module
+from types import ModuleType
 from typing import TextIO
 
 import typer
 
 from stedi import __version__
-from stedi.cli import (
-    consent,
-    ddl,
-    devices,
-    diff,
-    doctor,
-    failures,
-    frames,
-    hold,
-    interrupts,
-    maintain,
-    pin,
-    quarantine,
-    query,
-    run,
-    runs,
-    show,
-    simulate,
-    subject,
-    tables,
-    unpin,
-)
+from stedi.cli import failures, frames, interrupts
 
 #: New objects after which Python looks for cycles among them. Imports make many objects and no garbage: with Python's own 700, looking
 #: takes an eighth of a run that finds nothing new.
 _OBJECTS = 500_000
 
-#: Commands in the order of `stedi --help`: the way from nothing to a training table, then what helps on it.
+#: Commands in the order of `stedi --help`: the way from nothing to a training table, then what helps on it. Each is a module here.
 COMMANDS = (
-    simulate,
-    run,
-    tables,
-    show,
-    query,
-    ddl,
-    runs,
-    diff,
-    quarantine,
-    devices,
-    consent,
-    subject,
-    hold,
-    maintain,
-    pin,
-    unpin,
-    doctor,
+    "simulate",
+    "run",
+    "tables",
+    "show",
+    "query",
+    "ddl",
+    "runs",
+    "diff",
+    "quarantine",
+    "devices",
+    "consent",
+    "subject",
+    "hold",
+    "maintain",
+    "pin",
+    "unpin",
+    "doctor",
 )
+
+
+def module_of(command: str) -> ModuleType:
+    """The module of a command."""
+    return import_module(f"{__name__}.{command}")
 
 
 def _print_version(asked: bool) -> None:
@@ -80,8 +66,13 @@ def _stedi(
     """
 
 
-def build_app() -> typer.Typer:
-    """The commands, with their arguments and help; also what the reference documentation is generated from."""
+def build_app(only: str | None = None) -> typer.Typer:
+    """The commands, with their arguments and help; also what the reference documentation is generated from.
+
+    Args:
+        only: a command without which the others need not be there. To read and build all takes a tenth of a second; where it names none,
+            all are there, for help and for words about what was typed.
+    """
     settings = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
     app = typer.Typer(
         name="stedi",
@@ -93,15 +84,15 @@ def build_app() -> typer.Typer:
     app.callback(
         epilog="Exit codes: 0 done, 1 `stedi doctor` found a problem, 2 usage, 3 to 13 see docs/reference/errors.md."
     )(_stedi)
-    for command in COMMANDS:
-        command.register(app)
+    for command in (only,) if only in COMMANDS else COMMANDS:
+        module_of(command).register(app)
     return app
 
 
 def run_cli(arguments: Sequence[str]) -> int:
     """Run one command in this process; returns the exit code, and raises nothing but what ends a process."""
     try:
-        command = typer.main.get_command(build_app())
+        command = typer.main.get_command(build_app(*arguments[:1]))
         with command.make_context("stedi", list(arguments) or ["--help"]) as context:
             command.invoke(context)
         sys.stdout.flush()
