@@ -118,6 +118,31 @@ def test_a_closed_stdout_or_a_plain_ascii_one_is_survived(program, small_lake: P
     assert (said.code, r"\u2022" in said.out) == (0, True)
 
 
+def test_a_signal_waits_until_duckdb_is_imported() -> None:
+    """In DuckDB 2 whatever is raised while it makes its types aborts the process, with a core dump and half-written files left behind."""
+    program = """
+import enum, os, signal, sys
+from stedi.cli import interrupts
+import stedi.aws, stedi.places, stedi.engines.sql
+
+seen = []
+def at_a_type(frame, event, _):
+    if event == "call" and frame.f_globals.get("__name__") == "enum" and "_duckdb" in sys.modules and not seen:
+        seen.append(1)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+interrupts.notice_signals()
+sys.setprofile(at_a_type)
+try:
+    import stedi.engines.duckdb
+except KeyboardInterrupt:
+    sys.setprofile(None)
+    print("interrupted after", "duckdb" in sys.modules and hasattr(sys.modules["duckdb"], "connect"), len(seen))
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "interrupted after True 1\n", "")
+
+
 @pytest.mark.parametrize("delay_s", [0.1, 0.3, 1.0])
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_a_query_is_interrupted(small_lake: Path, tmp_path: Path, number: int, code: int, delay_s: float) -> None:

@@ -14,14 +14,14 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import duckdb
-
 from stedi.aws import Reach, S3Options, arrow_filesystem, reach
 from stedi.engines.sql import literal
 from stedi.errors import ConfigError
 from stedi.places import is_remote, is_uri, place, remove, upload
 
 if TYPE_CHECKING:
+    import duckdb
+
     from stedi.places import S3Path
 
 _AT_ONCE = 4
