@@ -117,3 +117,11 @@ def test_what_is_not_there(ours: Catalog) -> None:
         ours.load_namespace_properties("other")
     with pytest.raises(NotImplementedError, match="SqlCatalog"):
         ours.rename_table("stedi.one", "stedi.three")
+
+
+def test_views_of_other_programs_are_no_tables(tmp_path: Path, ours: Catalog) -> None:
+    with closing(sqlite3.connect(tmp_path / "catalog.db")) as file, file:
+        file.execute("INSERT INTO iceberg_tables VALUES ('stedi', 'stedi', 'look', 'somewhere', NULL, 'VIEW')")
+    assert sorted(name for _, name in ours.list_tables("stedi")) == ["one", "two"]
+    with pytest.raises(NoSuchTableError, match="look"):
+        ours.load_table("stedi.look")

@@ -43,7 +43,9 @@ CREATE TABLE iceberg_namespace_properties (
     PRIMARY KEY (catalog_name, namespace, property_key)
 );
 """
-_THIS = "catalog_name = ? AND table_namespace = ? AND table_name = ?"
+#: Tables of a namespace; views of other programs may stand beside them.
+_THESE = "catalog_name = ? AND table_namespace = ? AND coalesce(iceberg_type, 'TABLE') = 'TABLE'"
+_THIS = f"{_THESE} AND table_name = ?"
 
 
 class Catalog(MetastoreCatalog):
@@ -58,7 +60,7 @@ class Catalog(MetastoreCatalog):
         self._file = sqlite3.connect(
             f"{file.absolute().as_uri()}?mode=rw", uri=True, timeout=30, isolation_level=None, check_same_thread=False
         )
-        self._alone = Lock()  # threads commit to several tables at a time
+        self._alone = Lock()  # threads may ask at the same time
         self._read: dict[str, Table] = {}
 
     def load_table(self, identifier: str | Identifier) -> Table:
@@ -78,10 +80,7 @@ class Catalog(MetastoreCatalog):
     def list_tables(self, namespace: str | Identifier) -> list[Identifier]:
         """Identifiers of the tables of a namespace."""
         where = (self.name, self.namespace_to_string(namespace))
-        return self._ask(
-            "SELECT table_namespace, table_name FROM iceberg_tables WHERE catalog_name = ? AND table_namespace = ?",
-            where,
-        )
+        return self._ask(f"SELECT table_namespace, table_name FROM iceberg_tables WHERE {_THESE}", where)
 
     def create_all(self, namespace: str, tables: Mapping[str, tuple[Schema, Properties]]) -> None:
         """Create tables in one transaction; their first metadata files are forced to the disk together."""
@@ -93,6 +92,7 @@ class Catalog(MetastoreCatalog):
             list(pool.map(lambda a: self._write_metadata(a.metadata, a.io, a.metadata_location), staged))
         rows = [(*self._key(one.name()), one.metadata_location, None, "TABLE") for one in staged]
         self._change("INSERT INTO iceberg_tables VALUES (?, ?, ?, ?, ?, ?)", rows)
+        self._read |= {one.name()[-1]: one for one in staged}
 
     def drop_table(self, identifier: str | Identifier) -> None:
         """Forget a table; its files stay."""
@@ -114,9 +114,7 @@ class Catalog(MetastoreCatalog):
             row = (made.metadata_location, now.metadata_location, *self._key(table.name()), now.metadata_location)
             if not self._change(f"UPDATE iceberg_tables SET {change} WHERE {_THIS} AND metadata_location = ?", [row]):
                 raise CommitFailedException(f"Table has been updated by another process: {table.name()[-1]}")
-            now = self._read[table.name()[-1]] = Table(
-                table.name(), made.metadata, made.metadata_location, table.io, self
-            )
+            now = self._read[table.name()[-1]] = made
         return CommitTableResponse(metadata=now.metadata, metadata_location=now.metadata_location)
 
     def create_namespace(self, namespace: str | Identifier, properties: Properties = EMPTY_DICT) -> None:
