@@ -36,13 +36,14 @@ QUESTIONS = {
         FROM device_sessions AS s JOIN step_trainer_trusted AS t
           ON t."serialNumber" = s."serialNumber" AND t."sensorReadingTime" BETWEEN s."sessionStart" AND s."sessionEnd"
         GROUP BY s.reason ORDER BY s.reason""",
+    "all training rows": "FROM machine_learning_curated",
 }
 _BARE = """
 import sys, duckdb
 con = duckdb.connect()
 for name in sys.argv[3].split(","):
     con.execute(f"CREATE VIEW {name} AS FROM read_parquet('{sys.argv[1]}/{name}.parquet')")
-con.execute(f"COPY ({sys.argv[4]}) TO '{sys.argv[2]}' (FORMAT parquet)")
+con.execute(f"COPY ({sys.argv[4]}) TO '{sys.argv[2]}' (FORMAT parquet, COMPRESSION zstd)")
 """
 
 

@@ -7,6 +7,7 @@ columns and the reference documentation all come from here.
 from __future__ import annotations
 
 import functools
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
@@ -89,6 +90,7 @@ def zones_folder() -> Path:
     return Path(str(resources.files("stedi") / "zones"))
 
 
+@functools.cache
 def _read(path: Path) -> Contract:
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     odcs: dict[str, Any] = yaml.load(path.read_text("utf-8"), Loader=loader)  # noqa: S506 - a safe loader either way
@@ -120,19 +122,34 @@ def _column(odcs: dict[str, Any]) -> Column:
     )
 
 
+class _Contracts(Mapping[str, Contract]):
+    """Contracts by table name. A file is read when its table is first asked for: a query needs one or two."""
+
+    def __init__(self, files: dict[str, Path]) -> None:
+        self._files = files
+
+    def __getitem__(self, name: str) -> Contract:
+        return _read(self._files[name])
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._files)
+
+    def __len__(self) -> int:
+        return len(self._files)
+
+
 @functools.cache
-def contracts(policy: Policy) -> dict[str, Contract]:
+def contracts(policy: Policy) -> Mapping[str, Contract]:
     """Contract of every table under a policy, by table name, landing zone first.
 
     `zones/seed/` replaces the contract of a table whose shape the policy `seed` changes (SPEC 3 and 4).
     """
-    found = {}
+    files = {}
     for zone in ("landing", "trusted", "curated", "records"):
         for path in sorted((zones_folder() / zone).glob("*.yaml")):
             replaced = zones_folder() / policy / path.name
-            contract = _read(replaced if replaced.exists() else path)
-            found[contract.name] = contract
-    return found
+            files[path.stem] = replaced if replaced.exists() else path
+    return _Contracts(files)
 
 
 def model(name: str, policy: Policy, rule: IdentityRule = "jaccard") -> str:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Collection, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Callable, Collection
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,8 +16,6 @@ from stedi.places import is_remote, place
 from stedi.results import Rows, RunResult, TableInfo
 
 if TYPE_CHECKING:
-    import pyarrow as pa
-
     from stedi.catalog.published import Published
     from stedi.engines.duckdb import DuckDBEngine
     from stedi.privacy.consent import ConsentExplanation
@@ -143,7 +141,10 @@ class Lakehouse:
         Raises (when the rows are read):
             QueryError: it does not parse, is not a SELECT, or reaches for anything but the tables.
         """
-        return Rows(lambda: self._reader(sql))
+        from stedi.runs.reading import copied, streamed
+
+        asked = (self._settings, self._as_of, sql)
+        return Rows(lambda: streamed(*asked), lambda path: copied(*asked, path))
 
     def explain_consent(self, email: str) -> ConsentExplanation:
         """Why a person's data is in or out, as of the run: their decisions, and what became of their records (SPEC 2 to 5).
@@ -246,12 +247,6 @@ class Lakehouse:
         from stedi.runs.pins import unpin_run
 
         return unpin_run(self._settings, run)
-
-    @contextmanager
-    def _reader(self, sql: str) -> Iterator[pa.RecordBatchReader]:
-        asked = [name for name in contracts(self._settings.policy) if name in sql.lower()]
-        with self._engine(asked) as (engine, _, files):
-            yield engine.query_untrusted(sql, files)
 
     def _engine(self, names: Collection[str]) -> AbstractContextManager[tuple[DuckDBEngine, Run, list[str]]]:
         from stedi.runs.reading import open_engine

@@ -6,8 +6,10 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from stedi import formats
 from stedi.contracts import Policy
 
 if TYPE_CHECKING:
@@ -49,10 +51,20 @@ class RunResult:
 
 
 class Rows:
-    """Rows of a table or a query, read when they are asked for. Each call reads anew, from the same run."""
+    """Rows of a table or a query, read when they are asked for. Each call reads anew, from the same run.
 
-    def __init__(self, source: Callable[[], AbstractContextManager[pa.RecordBatchReader]]) -> None:
+    Args:
+        source: gives the rows as a stream.
+        copier: writes them into a Parquet file itself, which is faster, and returns how many there are; None where it cannot, and did not.
+    """
+
+    def __init__(
+        self,
+        source: Callable[[], AbstractContextManager[pa.RecordBatchReader]],
+        copier: Callable[[Path], int | None] = lambda _: None,
+    ) -> None:
         self._source = source
+        self._copier = copier
 
     def reader(self) -> AbstractContextManager[pa.RecordBatchReader]:
         """The rows as a stream with its schema, in bounded memory; to be used in a `with` block."""
@@ -70,6 +82,19 @@ class Rows:
         with self._source() as reader:
             table: pa.Table = reader.read_all()
             return table
+
+    def to_parquet(self, path: str | Path) -> int:
+        """Write all rows into one Parquet file, in bounded memory; returns how many. It takes its place when it is complete.
+
+        Raises:
+            QueryError: two columns have the same name, or Parquet cannot hold one of them.
+        """
+        with formats.replaced(Path(path)) as temporary:
+            rows = self._copier(temporary)
+            if rows is None:
+                with self._source() as reader, temporary.open("xb") as out:
+                    rows = formats.write_parquet(reader, reader.schema, out)
+        return rows
 
     def to_polars(self) -> polars.DataFrame:
         """All rows as a Polars frame (needs the extra `polars`)."""

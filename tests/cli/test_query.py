@@ -10,6 +10,8 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
+import stedi
+
 SESSIONS = 'SELECT "serialNumber", "sessionStart", jaccard FROM device_sessions ORDER BY "sessionStart"'
 
 
@@ -54,6 +56,30 @@ def test_parquet_keeps_types(cli, small_lake: Path, tmp_path: Path) -> None:
     assert str(table.schema.field("sessionStart").type) == "int64"
 
 
+#: A column of every type that a query commonly gives.
+TYPES = """SELECT true AS yes, 1::TINYINT AS t, 2::SMALLINT AS s, 3 AS i, 9007199254740993 AS b, 18446744073709551615::UBIGINT AS u,
+    0.1::FLOAT AS f, 0.1::DOUBLE AS d, 1.50::DECIMAL(5, 2) AS dec, 'ü"' AS v, NULL::VARCHAR AS n, DATE '1969-12-31' AS day,
+    TIMESTAMP '2020-01-02 03:04:05.000006' AS local, TIMESTAMPTZ '2020-01-02 03:04:05.000006+00' AS at"""
+#: Types that DuckDB and Arrow write in different ways. Arrow's is what is promised.
+ODD_TYPES = "SELECT 170141183460469231731687303715884105727 - 170141183460469231731687303715884105700 AS huge, [1, 2] AS l, {'a': 1} AS s"
+
+
+@pytest.mark.parametrize("sql", [TYPES, ODD_TYPES, f"SELECT * FROM ({TYPES}) WHERE FALSE"])
+def test_parquet_holds_what_python_gets(cli, small_lake: Path, tmp_path: Path, sql: str) -> None:
+    assert cli("query", sql, "--output", "rows.parquet", "--lakehouse", small_lake).code == 0
+    rows = stedi.open_lakehouse(small_lake).query(sql)
+    written, ours = pq.read_table(tmp_path / "rows.parquet"), rows.to_arrow()
+    assert [(f.name, f.type) for f in written.schema] == [(f.name, f.type) for f in ours.schema]
+    assert written.to_pylist() == ours.to_pylist()
+
+
+def test_rows_keep_their_order_in_parquet(small_lake: Path, tmp_path: Path) -> None:
+    """More rows than a row group holds, so that several threads write them."""
+    numbers = stedi.open_lakehouse(small_lake).query("SELECT range AS n FROM range(1_000_000) ORDER BY n DESC")
+    assert numbers.to_parquet(tmp_path / "n.parquet") == 1_000_000
+    assert pq.read_table(tmp_path / "n.parquet")["n"].to_pylist() == list(range(999_999, -1, -1))
+
+
 def test_the_ending_says_the_format(cli, small_lake: Path, tmp_path: Path) -> None:
     for name in ("a.csv", "a.jsonl", "a.json"):
         assert cli("query", "SELECT 1 AS n", "--output", name, "--lakehouse", small_lake).code == 0
@@ -76,13 +102,15 @@ def test_binary_rows_in_a_pipe(program, small_lake: Path, tmp_path: Path) -> Non
 
 
 def test_a_query_that_fails_leaves_the_file_as_it_was(cli, small_lake: Path, tmp_path: Path) -> None:
-    (tmp_path / "keep.csv").write_text("before")
+    (tmp_path / "keep").write_text("before")
     late = "SELECT CAST(CASE WHEN range = 999999 THEN 'x' ELSE '1' END AS INTEGER) AS n FROM range(1000000)"
-    for sql in ("SELECT nonsense", late, "SELECT [1] AS l"):
-        said = cli("query", sql, "--output", "keep.csv", "--lakehouse", small_lake)
+    for sql, format in (
+        (s, f) for s in ("SELECT nonsense", late, "SELECT [1] AS l, 2 AS l") for f in ("csv", "parquet")
+    ):
+        said = cli("query", sql, "--output", "keep", "--format", format, "--lakehouse", small_lake)
         assert (said.code, said.out) == (7, ""), sql
-        assert (tmp_path / "keep.csv").read_text() == "before"
-        assert [path.name for path in tmp_path.iterdir()] == ["keep.csv"]
+        assert (tmp_path / "keep").read_text() == "before"
+        assert [path.name for path in tmp_path.iterdir()] == ["keep"]
 
 
 def test_a_device_or_pipe_is_written_to_not_replaced(cli, small_lake: Path, tmp_path: Path) -> None:
@@ -126,6 +154,8 @@ def test_options_that_make_no_sense_together(cli, small_lake: Path, arguments: t
 def test_two_columns_of_one_name(cli, small_lake: Path) -> None:
     said = cli("query", "SELECT 1 AS a, 2 AS a", "--json", "--lakehouse", small_lake)
     assert (said.code, said.error["where"]) == (7, "a")
+    said = cli("query", "SELECT 1 AS a, 2 AS a", "--output", "a.parquet", "--lakehouse", small_lake)
+    assert (said.code, "two columns have the same name" in said.err) == (7, True)
 
 
 def test_from_stdin(program, small_lake: Path) -> None:
@@ -180,6 +210,8 @@ def test_refuses(cli, small_lake: Path, tmp_path: Path, what: str) -> None:
     assert (said.code, said.out) == (7, "")
     assert said.err.startswith("error QUERY: ")
     assert "\n  next: " in said.err
+    said = cli("query", REFUSED[what], "--output", "out.parquet", "--lakehouse", small_lake)
+    assert (said.code, said.out) == (7, "")
     assert [path.name for path in tmp_path.iterdir()] == ["secret.parquet"]
 
 
@@ -194,8 +226,9 @@ def test_refuses(cli, small_lake: Path, tmp_path: Path, what: str) -> None:
 )
 def test_an_error_while_it_runs_quotes_no_value(cli, small_lake: Path, sql: str) -> None:
     """The last one fails in the middle of the rows, where DuckDB's own words reach us through Arrow."""
-    for how in ("csv", "json", "table"):
-        said = cli("query", sql, "--format", how, "--lakehouse", small_lake)
+    for how in ("csv", "json", "table", "parquet"):
+        output = ("--output", "rows.parquet") if how == "parquet" else ()
+        said = cli("query", sql, "--format", how, *output, "--lakehouse", small_lake)
         if how != "table" or said.code:
             assert said.code == 7
             assert "example.org" not in said.err

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import itertools
-import os
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, BinaryIO, Literal
 
 import typer
 
-from stedi.cli import formats
+from stedi import formats
 from stedi.cli.options import AsJson, AsOf, LakehouseDir, examples, opened_as_of
 from stedi.cli.output import Grid, counted, emit, note
 from stedi.errors import ConfigError
@@ -103,8 +101,7 @@ def query(
         sys.stdout.flush()
         _write(rows, chosen, sys.stdout.buffer)
         return
-    with _replacing(output, lake) as out:
-        written = _write(rows, chosen, out)
+    written = _save(rows, chosen, output, lake)
     note(f"{counted(written, 'row')} written to {output}")
 
 
@@ -137,6 +134,20 @@ def _write(rows: Rows, chosen: Format, out: BinaryIO) -> int:
     return written
 
 
+def _save(rows: Rows, chosen: Format, path: Path, lake: Lakehouse) -> int:
+    """Write to a file, which is replaced when all rows are written. A device or a pipe is written to as it is: it must stay one."""
+    target = path.resolve()
+    if target.is_relative_to(lake.folder.resolve()):
+        raise ConfigError("the output would lie inside the lakehouse", where=str(path), hint="write it somewhere else")
+    if target.exists() and not target.is_file():
+        with target.open("wb") as out:
+            return _write(rows, chosen, out)
+    if chosen == "parquet":
+        return rows.to_parquet(target)
+    with formats.replaced(target) as temporary, temporary.open("xb") as out:
+        return _write(rows, chosen, out)
+
+
 def _print_table(rows: Rows) -> None:
     with rows.reader() as reader:
         names = reader.schema.names
@@ -159,25 +170,3 @@ def _is_number(kind: pa.DataType) -> bool:
     from pyarrow import types
 
     return bool(types.is_integer(kind) or types.is_floating(kind) or types.is_decimal(kind))
-
-
-@contextmanager
-def _replacing(path: Path, lake: Lakehouse) -> Iterator[BinaryIO]:
-    """A file under a temporary name beside `path`, which takes its place at the end; what fails leaves nothing behind.
-
-    A device or a pipe is written to as it is: it must not be replaced by a file.
-    """
-    target = path.resolve()
-    if target.is_relative_to(lake.folder.resolve()):
-        raise ConfigError("the output would lie inside the lakehouse", where=str(path), hint="write it somewhere else")
-    if target.exists() and not target.is_file():
-        with target.open("wb") as out:
-            yield out
-        return
-    temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
-    try:
-        with temporary.open("xb") as out:
-            yield out
-        temporary.replace(target)
-    finally:
-        temporary.unlink(missing_ok=True)

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from stedi.cli.formats import python_columns
 from stedi.cli.options import AsJson, AsOf, LakehouseDir, ShowPersonal, examples, opened_as_of
 from stedi.cli.output import Grid, emit, masked
+from stedi.formats import python_columns
 
 if TYPE_CHECKING:
     from stedi.contracts import Contract

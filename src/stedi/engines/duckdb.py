@@ -15,9 +15,10 @@ from weakref import WeakSet
 
 from stedi import signals
 from stedi.aws import S3Options
+from stedi.engines import user_sql
 from stedi.engines.objects import Objects
 from stedi.engines.sql import listed, literal, quoted
-from stedi.errors import DataError, EngineError, QueryError, StediError, StorageError
+from stedi.errors import DataError, EngineError, StediError, StorageError
 from stedi.places import is_uri
 
 with signals.held():  # an exception in the midst of it makes DuckDB abort the process
@@ -36,19 +37,12 @@ _TYPES = {
     "boolean": "BOOLEAN",
     "timestamptz": "TIMESTAMPTZ",
 }
-#: DuckDB errors that speak of the SQL alone, which the user wrote, as long as no row was read; all others may quote data.
-_ABOUT_SQL = (duckdb.ParserException, duckdb.BinderException, duckdb.CatalogException, duckdb.SyntaxException)
-
 #: Rows of a row group: a quarter of DuckDB's own default, so that whoever looks for a few people unpacks less of the others, and a table
 #: of few files is written by all cores. Sizes stay the same.
 _ROW_GROUP = 30_720
 
 #: Engines of this process, so that they can be reached from another thread.
 _open: WeakSet[DuckDBEngine] = WeakSet()
-
-_OUTSIDE = "the query reaches outside the lakehouse"
-_TABLES_ALONE = "only the tables that `stedi tables` lists can be read"
-_MORE_MEMORY = "raise memory_limit in stedi.toml, or free disk space where the engine spills"
 
 
 class DuckDBEngine:
@@ -196,20 +190,14 @@ class DuckDBEngine:
             yield work(self, self._scratch, part, tell)
 
     def query_untrusted(self, select: str, allowed_files: Sequence[str]) -> pa.RecordBatchReader:
-        with _translated("sealing the engine"):
-            self._con.execute(f"SET allowed_paths = [{listed(allowed_files)}]")
-            self._con.execute("SET enable_external_access = false")
-            self._con.execute("SET lock_configuration = true")
-        with _user_sql():
-            statements = self._con.extract_statements(select)
-            if len(statements) != 1 or statements[0].type != duckdb.StatementType.SELECT:
-                raise QueryError(
-                    "only a single SELECT can be run here", hint="the lakehouse is read-only; see: stedi query --help"
-                )
-            bound = self._con.sql(select)  # names and types are known, no row was read yet
-        with _running():
-            rows: pa.RecordBatchReader = bound.to_arrow_reader(100_000)
-        return type(rows).from_batches(rows.schema, _read_quietly(rows))
+        return user_sql.stream(self._con, select, allowed_files)
+
+    def copy_untrusted(self, select: str, allowed_files: Sequence[str], path: Path) -> int | None:
+        """Run SQL from a user as `query_untrusted` does, and write its rows into one Parquet file, on all cores; returns how many.
+
+        None, and nothing is written, where Parquet would hold other types or names than Arrow.
+        """
+        return user_sql.copy(self._con, select, allowed_files, path)
 
     def interrupt(self) -> None:
         with suppress(duckdb.ConnectionException):  # it was closed meanwhile
@@ -259,10 +247,9 @@ def _translated(doing: str) -> Iterator[None]:
 
 
 def _meaning(error: duckdb.Error, doing: str) -> StediError:
-    text = str(error)
     if isinstance(error, duckdb.OutOfMemoryException):
-        return EngineError(f"{doing}: out of memory", hint=_MORE_MEMORY)
-    if "No space left" in text or "disk quota" in text.lower() or "Could not write" in text:
+        return EngineError(f"{doing}: out of memory", hint=user_sql.MORE_MEMORY)
+    if user_sql.disk_is_full(error):
         return StorageError(f"{doing}: the disk is full or cannot be written", hint="free some space and run again")
     if isinstance(error, duckdb.InvalidInputException | duckdb.ConversionException | duckdb.OutOfRangeException):
         return DataError(
@@ -272,48 +259,4 @@ def _meaning(error: duckdb.Error, doing: str) -> StediError:
     return EngineError(
         f"{doing}: the engine failed ({type(error).__name__})",
         hint="run `stedi doctor`; if it finds nothing, report this",
-    )
-
-
-def _read_quietly(rows: pa.RecordBatchReader) -> Iterator[pa.RecordBatch]:
-    """What fails while rows are read reaches us through Arrow as an OSError, in DuckDB's words: they quote the row."""
-    try:
-        yield from rows
-    except OSError:
-        raise QueryError(
-            "the query failed while it ran",
-            hint="a value may not fit the type it is cast to: try_cast gives null instead; or memory_limit is too low",
-        ) from None
-
-
-@contextmanager
-def _user_sql() -> Iterator[None]:
-    """Errors in a user's SQL, before it runs: DuckDB's words are shown only where they cannot quote data."""
-    try:
-        yield
-    except _ABOUT_SQL as error:
-        raise QueryError(
-            str(error).strip(), hint="`stedi tables` lists the tables, `stedi show TABLE` their columns"
-        ) from None
-    except duckdb.Error as error:
-        raise _failed(error) from None
-
-
-@contextmanager
-def _running() -> Iterator[None]:
-    """Errors while a user's SQL runs, of whatever class: some functions report a value as a mistake in the SQL (JSON paths, for one)."""
-    try:
-        yield
-    except duckdb.Error as error:
-        raise _failed(error) from None
-
-
-def _failed(error: duckdb.Error) -> QueryError:
-    if isinstance(error, duckdb.OutOfMemoryException):
-        return QueryError("the query ran out of memory", hint=_MORE_MEMORY)
-    if isinstance(error, duckdb.PermissionException):
-        return QueryError(_OUTSIDE, hint=_TABLES_ALONE)
-    return QueryError(
-        f"the query failed while it ran ({type(error).__name__})",
-        hint="a value may not fit the type it is cast to: try_cast gives null instead",
     )

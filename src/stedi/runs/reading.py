@@ -15,6 +15,8 @@ from stedi.contracts import contracts
 from stedi.home import Home
 
 if TYPE_CHECKING:
+    import pyarrow as pa
+
     from stedi.engines.duckdb import DuckDBEngine
 
 
@@ -58,6 +60,24 @@ def open_engine(
             yield engine, run, [path for name in names for path in files.get(name, [])]
         finally:
             engine.close()
+
+
+@contextmanager
+def streamed(settings: Settings, as_of: int | None, sql: str) -> Iterator[pa.RecordBatchReader]:
+    """The rows of a user's SELECT, as a stream; see `Lakehouse.query`."""
+    with open_engine(settings, as_of, _asked(settings, sql)) as (engine, _, files):
+        yield engine.query_untrusted(sql, files)
+
+
+def copied(settings: Settings, as_of: int | None, sql: str, path: Path) -> int | None:
+    """Write the rows of a user's SELECT into a Parquet file; returns how many. None where only their stream can be written."""
+    with open_engine(settings, as_of, _asked(settings, sql)) as (engine, _, files):
+        return engine.copy_untrusted(sql, files, path)
+
+
+def _asked(settings: Settings, sql: str) -> list[str]:
+    """Tables that a query may ask for: to open all takes a while."""
+    return [name for name in contracts(settings.policy) if name in sql.lower()]
 
 
 def _planned_files(home: Home, run: Run, names: Collection[str]) -> dict[str, list[str]]:

@@ -1,19 +1,33 @@
-"""Writes rows as CSV, JSON lines or Parquet, batch by batch, in bounded memory."""
+"""Rows as files: CSV, JSON lines or Parquet, written batch by batch, in bounded memory."""
 
 from __future__ import annotations
 
 import json
 import math
+import secrets
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from decimal import Decimal
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from stedi.errors import QueryError
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
+
+@contextmanager
+def replaced(path: Path) -> Iterator[Path]:
+    """A name beside `path` to write under. What is written takes the place of `path` at the end; what fails leaves nothing behind."""
+    target = path.resolve()  # a link stays a link
+    temporary = target.with_name(f".{target.name}.{secrets.token_hex(4)}.tmp")
+    try:
+        yield temporary
+        temporary.replace(target)
+    finally:
+        temporary.unlink(missing_ok=True)
 
 
 def write_csv(batches: Iterable[pa.RecordBatch], schema: pa.Schema, out: BinaryIO) -> int:
