@@ -55,7 +55,7 @@ docs: setup ## Write docs/reference anew from the code
 	@$(RUN) python docs/generate.py
 
 bench: setup ## The figures that the README quotes
-	@UV_PROJECT_ENVIRONMENT=.venv-bench $(RUN) --no-default-groups python -m bench
+	@UV_PROJECT_ENVIRONMENT=.venv-bench $(RUN) --no-default-groups --group duckdb2 python -m bench
 
 bench-compare: setup ## `stedi run` beside what one would run instead; needs Java for one of them
 	@UV_PROJECT_ENVIRONMENT=.venv-bench-compare $(RUN) --no-default-groups --group duckdb2 --group bench python -m bench.compare --sizes stedi-2023,10000

@@ -10,6 +10,9 @@ import pytest
 from aws.homes import digests, opened, settings_of
 
 import stedi
+from stedi.aws import S3Options
+from stedi.contracts import contracts
+from stedi.engines.duckdb import DuckDBEngine
 from stedi.places import listing, place, read_whole, write_whole
 
 KINDS = ["warehouse", "glue"]
@@ -39,6 +42,7 @@ def test_the_real_feeds_give_the_same_tables(
     other.run(stedi_2023)
     assert digests(lake) == digests(other)
     assert lake.query("SELECT count(*) AS n FROM machine_learning_curated").to_arrow().to_pylist() == [{"n": 32_025}]
+    assert lake.table("machine_learning_curated").to_parquet(tmp_path / "training.parquet") == 32_025
 
 
 def test_runs_upkeep_and_earlier_runs(settings: dict[str, Any], local: dict[str, Any], small_feeds: Path) -> None:
@@ -90,3 +94,12 @@ def test_a_query_cannot_read_the_credentials(
         except stedi.QueryError:
             continue
         assert aws_environment["AWS_SECRET_ACCESS_KEY"] not in told
+
+
+@pytest.mark.usefixtures("versioned_bucket")  # for the credentials
+def test_an_error_says_what_became_of_the_request(tmp_path: Path) -> None:
+    """Nobody listens there: curl's 7."""
+    engine = DuckDBEngine(tmp_path, s3=S3Options(endpoint="http://127.0.0.1:9", region="us-east-1"))
+    with pytest.raises(stedi.EngineError, match=r", (HTTP \d{3}|curl 7)\)$"):
+        engine.use_files("runs", ["s3://nowhere/a.parquet"], contracts("strict")["runs"])
+    engine.close()

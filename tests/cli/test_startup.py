@@ -8,6 +8,9 @@ from pathlib import Path
 
 import pytest
 
+import stedi
+from stedi.contracts import _read as read
+
 HEAVY = {
     "duckdb",
     "numpy",
@@ -98,6 +101,12 @@ def test_rows_are_written_to_parquet_without_arrow(small_lake: Path, tmp_path: P
     names = imported_by_the_program("query", "FROM customers_curated", "--lakehouse", str(small_lake), *output)
     assert "duckdb" in names
     assert names & {"pyarrow", "numpy"} == set()
+
+
+def test_a_query_reads_the_contracts_of_its_tables_alone(small_lake: Path) -> None:
+    read.cache_clear()
+    stedi.open_lakehouse(small_lake).query("SELECT count(*) FROM device_sessions").to_arrow()
+    assert read.cache_info().currsize == 1
 
 
 def test_importing_stedi_imports_nothing_heavy() -> None:

@@ -6,6 +6,7 @@ this module: `_translated` turns each into an error of ours that says what was b
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -37,6 +38,7 @@ _TYPES = {
     "boolean": "BOOLEAN",
     "timestamptz": "TIMESTAMPTZ",
 }
+_STATUS = re.compile(r"\bHTTP (?P<HTTP>\d{3})\b|\bcurlCode: (?P<curl>\d+)\b")
 #: Rows of a row group: a quarter of DuckDB's own default, so that whoever looks for a few people unpacks less of the others, and a table
 #: of few files is written by all cores. Sizes stay the same.
 _ROW_GROUP = 30_720
@@ -257,6 +259,12 @@ def _meaning(error: duckdb.Error, doing: str) -> StediError:
             hint="`stedi doctor` checks the lakehouse",
         )
     return EngineError(
-        f"{doing}: the engine failed ({type(error).__name__})",
+        f"{doing}: the engine failed ({type(error).__name__}{_status(error)})",
         hint="run `stedi doctor`; if it finds nothing, report this",
     )
+
+
+def _status(error: duckdb.Error) -> str:
+    """What S3 answered, or what curl found instead, where DuckDB or Arrow says so: numbers alone, which quote no row."""
+    found = _STATUS.search(str(error))
+    return "".join(f", {kind} {number}" for kind, number in found.groupdict().items() if number) if found else ""
