@@ -6,6 +6,7 @@
 1. Copy the tables that are asked for into plain Parquet, one file per table, as DuckDB writes it, rows in the order of the lakehouse.
 2. Ask each question in turns, `stedi query` and a bare DuckDB script: processes of their own, timed from start to end, the answer
    written to a file. Both must give the same rows.
+3. Ask the same from a Python process that is there already, `Lakehouse.query` and a DuckDB connection that has the files as views.
 
 Prints a Markdown table, and writes `bench/out/query.json`.
 """
@@ -18,6 +19,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 from dataclasses import asdict
 from pathlib import Path
 
@@ -27,6 +29,7 @@ import stedi
 from bench.__main__ import HERE, STEDI, Figure, once
 
 TABLES = ("accelerometer_trusted", "step_trainer_trusted", "device_sessions", "machine_learning_curated")
+EXPORT = "all training rows"
 #: {who} stands for one customer, by a number that says nothing of them.
 QUESTIONS = {
     "one person's readings": """SELECT "timestamp", x, y, z FROM accelerometer_trusted WHERE customer = '{who}' ORDER BY ALL""",
@@ -36,8 +39,11 @@ QUESTIONS = {
         FROM device_sessions AS s JOIN step_trainer_trusted AS t
           ON t."serialNumber" = s."serialNumber" AND t."sensorReadingTime" BETWEEN s."sessionStart" AND s."sessionEnd"
         GROUP BY s.reason ORDER BY s.reason""",
-    "all training rows": "FROM machine_learning_curated",
+    EXPORT: "FROM machine_learning_curated",
 }
+#: What is measured of a question.
+KINDS = ("stedi", "bare DuckDB", "ratio")
+Found = dict[str, Figure]
 _BARE = """
 import sys, duckdb
 con = duckdb.connect()
@@ -61,7 +67,7 @@ def _mark(file: Path) -> object:
     return duckdb.sql(f"SELECT count(*), sum(hash(t)) FROM '{file}' AS t").fetchall()
 
 
-def ratios(place: Path, folder: Path, questions: dict[str, str], runs: int) -> dict[str, dict[str, Figure]]:
+def ratios(place: Path, folder: Path, questions: dict[str, str], runs: int) -> dict[str, Found]:
     """Seconds of both, and the ratio within each round, by question."""
     ours, bare = folder / "ours.parquet", folder / "bare.parquet"
     found = {}
@@ -75,11 +81,32 @@ def ratios(place: Path, folder: Path, questions: dict[str, str], runs: int) -> d
                 rounds.append((mine, theirs, mine / theirs))
         if _mark(ours) != _mark(bare):
             raise SystemExit(f"{name}: the answers differ")
-        columns = zip(*rounds, strict=True)
-        found[name] = dict(
-            zip(("stedi query", "bare DuckDB", "ratio"), map(Figure.of, map(list, columns)), strict=True)
-        )
+        found[name] = _figures(rounds)
     return found
+
+
+def ratios_in_python(lake: stedi.Lakehouse, folder: Path, questions: dict[str, str], runs: int) -> dict[str, Found]:
+    """The same without the start of a process: rows as an Arrow table."""
+    found = {}
+    with duckdb.connect() as con:
+        for table in TABLES:
+            con.execute(f"CREATE VIEW {table} AS FROM read_parquet('{folder / table}.parquet')")
+        for name, sql in questions.items():
+            rounds = []
+            for number in range(runs + 1):
+                start = time.perf_counter()
+                lake.query(sql).to_arrow()
+                between = time.perf_counter()
+                con.sql(sql).to_arrow_table()
+                mine, theirs = between - start, time.perf_counter() - between
+                if number:
+                    rounds.append((mine, theirs, mine / theirs))
+            found[name] = _figures(rounds)
+    return found
+
+
+def _figures(rounds: list[tuple[float, float, float]]) -> Found:
+    return dict(zip(KINDS, map(Figure.of, map(list, zip(*rounds, strict=True))), strict=True))
 
 
 def main() -> None:
@@ -103,20 +130,29 @@ def main() -> None:
         (who,) = lake.query("SELECT min(customer) AS who FROM customers_curated").to_arrow()["who"].to_pylist()
         questions = {name: " ".join(sql.replace("{who}", who).split()) for name, sql in QUESTIONS.items()}
         found = ratios(place, folder, questions, options.runs)
+        quick = {name: sql for name, sql in questions.items() if name != EXPORT}  # which would be held in memory
+        in_python = ratios_in_python(lake, folder, quick, options.runs)
         rows = {info.name: info.rows for info in lake.tables() if info.name in TABLES}
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     print(f"\n{rows['accelerometer_trusted']:,} readings in accelerometer_trusted\n")
-    print("| question | `stedi query`, s | bare DuckDB, s | ratio: median (min to max) |\n|---|---|---|---|")
-    for name, one in found.items():
-        ratio = one["ratio"]
-        print(
-            f"| {name} | {one['stedi query'].median:.2f} | {one['bare DuckDB'].median:.2f}"
-            f" | {ratio.median:.2f} ({ratio.lowest:.2f} to {ratio.highest:.2f}) |"
-        )
+    _print("`stedi query`", found)
+    _print("`Lakehouse.query`", in_python)
     (HERE / "out").mkdir(exist_ok=True)
-    kept = {name: {kind: asdict(figure) for kind, figure in one.items()} for name, one in found.items()}
-    (HERE / "out" / "query.json").write_text(json.dumps({"rows": rows, "questions": kept}, indent=2) + "\n")
+    kept = {"rows": rows, "questions": _kept(found), "inPython": _kept(in_python)}
+    (HERE / "out" / "query.json").write_text(json.dumps(kept, indent=2) + "\n")
+
+
+def _print(ours: str, found: dict[str, Found]) -> None:
+    print(f"\n| question | {ours}, s | bare DuckDB, s | ratio: median (min to max) |\n|---|---|---|---|")
+    for name, (mine, theirs, ratio) in ((name, one.values()) for name, one in found.items()):
+        print(
+            f"| {name} | {mine.median:.3f} | {theirs.median:.3f} | {ratio.median:.2f} ({ratio.lowest:.2f} to {ratio.highest:.2f}) |"
+        )
+
+
+def _kept(found: dict[str, Found]) -> dict[str, dict[str, dict[str, float]]]:
+    return {name: {kind: asdict(figure) for kind, figure in one.items()} for name, one in found.items()}
 
 
 if __name__ == "__main__":

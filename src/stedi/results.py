@@ -51,12 +51,7 @@ class RunResult:
 
 
 class Rows:
-    """Rows of a table or a query, read when they are asked for. Each call reads anew, from the same run.
-
-    Args:
-        source: gives the rows as a stream.
-        copier: writes them into a Parquet file itself, which is faster, and returns how many there are; None where it cannot, and did not.
-    """
+    """Rows of a table or a query, read when they are asked for. Each call reads anew, from the same run."""
 
     def __init__(
         self,
@@ -64,7 +59,7 @@ class Rows:
         copier: Callable[[Path], int | None] = lambda _: None,
     ) -> None:
         self._source = source
-        self._copier = copier
+        self._copier = copier  # writes a Parquet file faster than we do from the source; None where it would hold other types or names
 
     def reader(self) -> AbstractContextManager[pa.RecordBatchReader]:
         """The rows as a stream with its schema, in bounded memory; to be used in a `with` block."""
