@@ -85,9 +85,12 @@ class Rows:
             QueryError: two columns have the same name, or Parquet cannot hold one of them.
         """
         with formats.replaced(Path(path)) as temporary:
+            temporary.touch(
+                exist_ok=False
+            )  # what is wrong with the folder is told in the system's words, not the engine's
             rows = self._copier(temporary)
             if rows is None:
-                with self._source() as reader, temporary.open("xb") as out:
+                with self._source() as reader, temporary.open("wb") as out:
                     rows = formats.write_parquet(reader, reader.schema, out)
         return rows
 

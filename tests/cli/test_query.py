@@ -80,6 +80,19 @@ def test_rows_keep_their_order_in_parquet(small_lake: Path, tmp_path: Path) -> N
     assert pq.read_table(tmp_path / "n.parquet")["n"].to_pylist() == list(range(999_999, -1, -1))
 
 
+@pytest.mark.parametrize("name", ["it's {uuid} *%~.parquet", "ü.parquet", os.fsdecode(b"\xff.parquet")])
+def test_a_file_of_any_name(small_lake: Path, tmp_path: Path, name: str) -> None:
+    assert stedi.open_lakehouse(small_lake).query("SELECT 1 AS n").to_parquet(tmp_path / name) == 1
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+
+
+def test_a_folder_that_is_not_there(cli, small_lake: Path, tmp_path: Path) -> None:
+    for name in ("x.csv", "x.parquet"):
+        said = cli("query", "SELECT 1 AS n", "--output", f"nosuch/{name}", "--lakehouse", small_lake)
+        assert (said.code, "error STORAGE: no such file or directory" in said.err) == (9, True)
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_the_ending_says_the_format(cli, small_lake: Path, tmp_path: Path) -> None:
     for name in ("a.csv", "a.jsonl", "a.json"):
         assert cli("query", "SELECT 1 AS n", "--output", name, "--lakehouse", small_lake).code == 0

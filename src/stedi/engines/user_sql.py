@@ -46,12 +46,18 @@ def stream(con: duckdb.DuckDBPyConnection, select: str, allowed_files: Sequence[
 
 
 def copy(con: duckdb.DuckDBPyConnection, select: str, allowed_files: Sequence[str], path: Path) -> int | None:
-    """Write the rows into a Parquet file, on all cores; returns how many. None, and nothing is written, where Arrow would write others.
+    """Write the rows into a Parquet file, on all cores; returns how many.
+
+    None, and nothing is written, where Arrow would write other types or names, or where DuckDB cannot name the file.
 
     Raises:
         QueryError: as for `stream`.
         StorageError: the disk is full.
     """
+    try:
+        str(path).encode()
+    except UnicodeEncodeError:  # to DuckDB all paths are UTF-8
+        return None
     bound = _bound(con, select, [*allowed_files, str(path)])
     names = {name.lower() for name in bound.columns}  # of two that are alike, the second would get another
     if len(names) < len(bound.columns) or any(_odd(kind) for kind in bound.types):
