@@ -24,16 +24,24 @@ Count = Callable[[str, str, int], None]
 
 
 class Disk:
-    """What would be left after a power cut: files by size and time of change, folders by the names in them."""
+    """What would be left after a power cut: files by size and time of change, and entries of folders, by name and inode."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self._forced: dict[str, object] = {}
+        self._entries: set[tuple[str, int]] = set()
         fsync = os.fsync
 
         def watched(handle: int) -> None:
-            fsync(handle)
+            """What is there before the call is forced by it. Threads force the same folder: what one did, another does not undo."""
             path = Path(f"/proc/self/fd/{handle}").readlink()
-            self._forced[str(path)] = _now(path)
+            if path.is_dir():
+                entries = {(entry.path, entry.inode()) for entry in os.scandir(path)}
+                fsync(handle)
+                self._entries |= entries
+            else:
+                content = _now(path)
+                fsync(handle)
+                self._forced[str(path)] = content
 
         monkeypatch.setattr(os, "fsync", watched)
 
@@ -43,14 +51,14 @@ class Disk:
         for entry in (path, *path.parents):
             if entry == top:
                 return lost
-            if entry.name not in self._forced.get(str(entry.parent), ()):  # type: ignore[operator]
+            if (str(entry), entry.stat().st_ino) not in self._entries:
                 lost.append(f"{entry}: its entry")
         raise ValueError(f"{path} is not below {top}")
 
 
-def _now(path: Path) -> object:
+def _now(path: Path) -> tuple[int, int, int]:
     found = path.stat()
-    return set(os.listdir(path)) if path.is_dir() else (found.st_ino, found.st_size, found.st_mtime_ns)  # noqa: PTH208
+    return found.st_ino, found.st_size, found.st_mtime_ns
 
 
 def referred(metadata: str) -> Iterator[Path]:
