@@ -85,9 +85,7 @@ class Rows:
             QueryError: two columns have the same name, or Parquet cannot hold one of them.
         """
         with formats.replaced(Path(path)) as temporary:
-            temporary.touch(
-                exist_ok=False
-            )  # what is wrong with the folder is told in the system's words, not the engine's
+            temporary.touch(exist_ok=False)  # so that the system says what is wrong with the folder, not the engine
             rows = self._copier(temporary)
             if rows is None:
                 with self._source() as reader, temporary.open("wb") as out:
