@@ -135,7 +135,7 @@ def main() -> None:
         rows = {info.name: info.rows for info in lake.tables() if info.name in TABLES}
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-    print(f"\n{rows['accelerometer_trusted']:,} readings in accelerometer_trusted\n")
+    print(f"\n{rows['accelerometer_trusted']:,} readings in accelerometer_trusted")
     _print("`stedi query`", found)
     _print("`Lakehouse.query`", in_python)
     (HERE / "out").mkdir(exist_ok=True)

@@ -233,6 +233,7 @@ def test_refuses(cli, small_lake: Path, tmp_path: Path, what: str) -> None:
     [
         "SELECT CAST(email AS INTEGER) FROM customer_landing",
         "SELECT error(email) FROM customer_landing",
+        "SELECT error('No space left, ' || email) FROM customer_landing",
         "SELECT strptime(email, '%Y') FROM customer_landing",
         "SELECT CAST(CASE WHEN n.range = 9999 THEN c.email ELSE '1' END AS INTEGER) FROM range(10000) AS n, customer_landing AS c",
     ],

@@ -192,14 +192,26 @@ class DuckDBEngine:
             yield work(self, self._scratch, part, tell)
 
     def query_untrusted(self, select: str, allowed_files: Sequence[str]) -> pa.RecordBatchReader:
-        return user_sql.stream(self._con, select, allowed_files)
+        self._seal(allowed_files)
+        return user_sql.stream(self._con, select)
 
     def copy_untrusted(self, select: str, allowed_files: Sequence[str], path: Path) -> int | None:
         """Run SQL from a user as `query_untrusted` does, and write its rows into one Parquet file, on all cores; returns how many.
 
-        None, and nothing is written, where Parquet would hold other types or names than Arrow.
+        None, and nothing is written, where Parquet would hold other types or names than Arrow, or where DuckDB cannot name the file.
         """
-        return user_sql.copy(self._con, select, allowed_files, path)
+        try:
+            str(path).encode()
+        except UnicodeEncodeError:  # to DuckDB all paths are UTF-8
+            return None
+        self._seal([*allowed_files, str(path)])
+        return user_sql.copy(self._con, select, path)
+
+    def _seal(self, allowed_files: Sequence[str]) -> None:
+        with _translated("sealing the engine"):
+            self._con.execute(f"SET allowed_paths = [{listed(allowed_files)}]")
+            self._con.execute("SET enable_external_access = false")
+            self._con.execute("SET lock_configuration = true")
 
     def interrupt(self) -> None:
         with suppress(duckdb.ConnectionException):  # it was closed meanwhile

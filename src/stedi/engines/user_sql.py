@@ -1,18 +1,18 @@
-"""SQL from a user, on DuckDB: one SELECT, in an engine that is sealed, so that it reaches the tables and nothing else.
+"""SQL from a user, on DuckDB: one SELECT, in an engine that `stedi.engines.duckdb` sealed: it reaches the tables and nothing else.
 
 DuckDB's own words are shown only where they speak of the SQL; once rows are read, they may quote one.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from stedi import signals
-from stedi.engines.sql import listed, literal
-from stedi.errors import EngineError, QueryError, StediError, StorageError
+from stedi.engines.sql import literal
+from stedi.errors import QueryError, StediError, StorageError
 
 with signals.held():  # as in `stedi.engines.duckdb`
     import duckdb
@@ -33,32 +33,28 @@ _SAME_IN_PARQUET = {
 _BATCH = 100_000
 
 
-def stream(con: duckdb.DuckDBPyConnection, select: str, allowed_files: Sequence[str]) -> pa.RecordBatchReader:
+def stream(con: duckdb.DuckDBPyConnection, select: str) -> pa.RecordBatchReader:
     """The rows as a stream.
 
     Raises:
         QueryError: now or while rows are read; see `Engine.query_untrusted`.
     """
-    bound = _bound(con, select, allowed_files)
+    bound = _bound(con, select)
     with _running():
         rows: pa.RecordBatchReader = bound.to_arrow_reader(_BATCH)
     return type(rows).from_batches(rows.schema, _read_quietly(rows))
 
 
-def copy(con: duckdb.DuckDBPyConnection, select: str, allowed_files: Sequence[str], path: Path) -> int | None:
+def copy(con: duckdb.DuckDBPyConnection, select: str, path: Path) -> int | None:
     """Write the rows into a Parquet file, on all cores; returns how many.
 
-    None, and nothing is written, where Arrow would write other types or names, or where DuckDB cannot name the file.
+    None, and nothing is written, where Arrow would write other types or names.
 
     Raises:
         QueryError: as for `stream`.
         StorageError: the disk is full.
     """
-    try:
-        str(path).encode()
-    except UnicodeEncodeError:  # to DuckDB all paths are UTF-8
-        return None
-    bound = _bound(con, select, [*allowed_files, str(path)])
+    bound = _bound(con, select)
     names = {name.lower() for name in bound.columns}  # of two that are alike, the second would get another
     if len(names) < len(bound.columns) or any(_odd(kind) for kind in bound.types):
         return None
@@ -73,14 +69,8 @@ def _odd(kind: object) -> bool:
     return str(kind).partition("(")[0] not in _SAME_IN_PARQUET  # DECIMAL(18,3)
 
 
-def _bound(con: duckdb.DuckDBPyConnection, select: str, allowed_files: Sequence[str]) -> duckdb.DuckDBPyRelation:
-    """The SELECT as DuckDB understood it: names and types are known, no row was read yet. The engine is sealed before."""
-    try:
-        con.execute(f"SET allowed_paths = [{listed(allowed_files)}]")
-        con.execute("SET enable_external_access = false")
-        con.execute("SET lock_configuration = true")
-    except duckdb.Error as error:
-        raise EngineError(f"sealing the engine: it failed ({type(error).__name__})", hint="report this") from None
+def _bound(con: duckdb.DuckDBPyConnection, select: str) -> duckdb.DuckDBPyRelation:
+    """The SELECT as DuckDB understood it: names and types are known, no row was read yet."""
     with _user_sql():
         statements = con.extract_statements(select)
         if len(statements) != 1 or statements[0].type != duckdb.StatementType.SELECT:
@@ -132,7 +122,7 @@ def _running() -> Iterator[None]:
 def _failed(error: duckdb.Error) -> StediError:
     if isinstance(error, duckdb.OutOfMemoryException):
         return QueryError("the query ran out of memory", hint=MORE_MEMORY)
-    if disk_is_full(error):
+    if isinstance(error, duckdb.IOException) and disk_is_full(error):  # others may quote a value that says so
         return StorageError("the disk is full or cannot be written", hint="free some space and ask again")
     if isinstance(error, duckdb.PermissionException):
         return QueryError(_OUTSIDE, hint=_TABLES_ALONE)
