@@ -10,10 +10,9 @@ import re
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args, get_origin
 
-from pydantic import BaseModel
-from pydantic.fields import FieldInfo
+import msgspec
 
 import stedi
 from stedi import cli, config, errors
@@ -135,33 +134,37 @@ def settings_page() -> str:
     )
 
 
-def _setting_rows(model: type[BaseModel], prefix: str) -> Iterator[Sequence[str]]:
-    for name, field in model.model_fields.items():
-        kind = field.annotation
-        if isinstance(kind, type) and issubclass(kind, BaseModel):
-            yield from _setting_rows(kind, f"{prefix}{name}.")
+def _setting_rows(kind: type[msgspec.Struct], prefix: str) -> Iterator[Sequence[str]]:
+    for field in msgspec.structs.fields(kind):
+        value, *said = get_args(field.type)  # Annotated: limits, and what it means in words
+        if isinstance(value, type) and issubclass(value, msgspec.Struct):
+            yield from _setting_rows(value, f"{prefix}{field.name}.")
         else:
-            yield f"`{prefix}{name}`", _type_words(field), _default(field), str(field.description)
+            limits = ", ".join(_limits(field.type))
+            default = "none" if field.default is None else f"`{_plain(field.default)}`"
+            yield f"`{prefix}{field.name}`", _type_words(value) + (limits and f", {limits}"), default, said[-1]
 
 
-def _type_words(field: FieldInfo) -> str:
-    text = str(getattr(field.annotation, "__name__", field.annotation)) if isinstance(field.annotation, type) else ""
-    text = text or re.sub(r"\w+\.", "", str(field.annotation)).replace(" | None", "").replace("NoneType", "None")
-    words = {"Path": "path", "str": "text", "int": "whole number", "float": "number"}.get(text, text)
-    choices = re.fullmatch(r"(?:Optional\[)?Literal\[([^\]]*)\]+", words)
-    if choices:
-        words = choices[1].replace("'", "`").replace(", ", " or ")
-    limits = [_limit(item) for item in field.metadata]
-    return ", ".join([words, *(limit for limit in limits if limit)])
+def _type_words(kind: Any) -> str:
+    if get_origin(kind) is Literal:
+        return " or ".join(f"`{choice}`" for choice in get_args(kind))
+    first = next(iter(get_args(kind)), None)  # of a union with None, of a type with limits
+    words = {Any: "path", str: "text", int: "whole number", float: "number", bool: "bool"}
+    return words[kind] if first is None else _type_words(first)
 
 
-def _limit(item: Any) -> str:
+def _limits(kind: Any) -> Iterator[str]:
     signs = {"gt": "above", "ge": "at least", "lt": "below", "le": "at most"}
-    return " ".join(f"{words} {getattr(item, name)}" for name, words in signs.items() if hasattr(item, name))
+    for item in get_args(kind):
+        if isinstance(item, msgspec.Meta):
+            limits = {words: getattr(item, name) for name, words in signs.items()}
+            yield from (f"{words} {limit}" for words, limit in limits.items() if limit is not None)
+        elif get_origin(kind) is not Literal:
+            yield from _limits(item)
 
 
-def _default(field: FieldInfo) -> str:
-    return "none" if field.default is None else f"`{field.default}`"
+def _plain(value: object) -> str:
+    return f"{value:g}" if isinstance(value, float) else str(value)
 
 
 def errors_page() -> str:

@@ -13,8 +13,6 @@ from importlib import resources
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-import yaml
-
 PhysicalType = Literal["varchar", "bigint", "double", "boolean", "timestamptz"]
 Policy = Literal["strict", "seed"]
 IdentityRule = Literal["jaccard", "likelihood"]
@@ -92,6 +90,8 @@ def zones_folder() -> Path:
 
 @functools.cache
 def _read(path: Path) -> Contract:
+    import yaml  # a query does without
+
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     odcs: dict[str, Any] = yaml.load(path.read_text("utf-8"), Loader=loader)  # noqa: S506 - a safe loader either way
     table = odcs["schema"][0]

@@ -45,7 +45,7 @@ def test_help_imports_nothing_heavy(arguments: tuple[str, ...]) -> None:
 
 @pytest.mark.parametrize("command", ["tables", "runs"])
 def test_what_only_lists_imports_no_engine_and_no_catalog(small_lake: Path, command: str) -> None:
-    assert imported(command, "--lakehouse", str(small_lake)) & HEAVY <= {"pydantic", "yaml"}
+    assert imported(command, "--lakehouse", str(small_lake)) & HEAVY <= {"yaml"}
 
 
 def test_reading_rows_imports_no_catalog(small_lake: Path) -> None:
@@ -99,13 +99,16 @@ def test_rows_are_written_to_parquet_without_arrow(small_lake: Path, tmp_path: P
     output = ("--output", str(tmp_path / "rows.parquet"))
     names = imported_by_the_program("query", "FROM customers_curated", "--lakehouse", str(small_lake), *output)
     assert "duckdb" in names
-    assert names & {"pyarrow", "numpy"} == set()
+    assert names & HEAVY == {"duckdb"}
 
 
-def test_a_query_reads_the_contracts_of_its_tables_alone(small_lake: Path) -> None:
+def test_a_query_reads_no_contract(small_lake: Path) -> None:
+    lake = stedi.open_lakehouse(small_lake)
+    names = [info.name for info in lake.tables() if info.rows]
     read.cache_clear()
-    stedi.open_lakehouse(small_lake).query("SELECT count(*) FROM device_sessions").to_arrow()
-    assert read.cache_info().currsize == 1
+    for name in names:
+        lake.query(f"SELECT count(*) FROM {name}").to_arrow()
+    assert (len(names) > 10, read.cache_info().currsize) == (True, 0)
 
 
 def test_importing_stedi_imports_nothing_heavy() -> None:

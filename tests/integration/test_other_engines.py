@@ -130,6 +130,15 @@ def _extension(name: str) -> Path | None:
     return next(Path(found.origin).parent.rglob(f"{name}.duckdb_extension"))
 
 
+def test_rows_have_the_columns_of_the_contract(lake: stedi.Lakehouse) -> None:
+    types = {"varchar": "string", "bigint": "int64", "double": "double", "boolean": "bool"}
+    for info in lake.tables():
+        with lake.query(f"FROM {info.name}").reader() as rows:
+            found = [(field.name, str(field.type)) for field in rows.schema]
+        wanted = [(c.name, types.get(c.type, "timestamp[us, tz=UTC]")) for c in lake.contract(info.name).columns]
+        assert found == wanted, info.name
+
+
 def test_readers_of_python(lake: stedi.Lakehouse) -> None:
     rows = lake.table("accelerometer_trusted")
     arrow = rows.to_arrow()

@@ -43,6 +43,15 @@ def opened_as_of(folder: str | None, as_of: int | None) -> Lakehouse:
     return lake if as_of is None else lake.as_of(as_of)
 
 
+def opened_to_query(folder: str | None, as_of: int | None) -> Lakehouse:
+    """The same for commands that will ask the engine: it connects while the rest is imported."""
+    do_without_numpy()
+    from stedi.engines.connect import connect_ahead
+
+    connect_ahead()
+    return opened_as_of(folder, as_of)
+
+
 def examples(*lines: str) -> str:
     """The block of examples below the options of a command; each line is kept as it is."""
     return "\b\nExamples:\n" + "\n".join("  " + line for line in lines)

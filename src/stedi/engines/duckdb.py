@@ -17,6 +17,7 @@ from weakref import WeakSet
 from stedi import signals
 from stedi.aws import S3Options
 from stedi.engines import user_sql
+from stedi.engines.connect import connected
 from stedi.engines.objects import Objects
 from stedi.engines.sql import listed, literal, quoted
 from stedi.errors import DataError, EngineError, StediError, StorageError
@@ -60,25 +61,15 @@ class DuckDBEngine:
     def __init__(
         self, scratch: Path, memory_limit: str | None = None, threads: int | None = None, s3: S3Options | None = None
     ) -> None:
-        options: dict[str, str | bool | int | float | list[str]] = {
-            "autoinstall_known_extensions": False,
-            "autoload_known_extensions": False,
-            "python_enable_replacements": False,
-            "preserve_insertion_order": False,
-            "temp_directory": str(scratch),
-            # The rows of a few hundred people are looked for in whole tables: with their keys as a filter the reader skips the others.
-            "dynamic_or_filter_threshold": 1000,
-        }
-        if memory_limit is not None:
-            options["memory_limit"] = memory_limit
-        if threads is not None:
-            options["threads"] = threads
         self._scratch = scratch
         self._kinds: dict[str, str] = {}  # of every relation, whether it is a VIEW or a TABLE
         with _translated("starting DuckDB"):
-            self._con = duckdb.connect(config=options)
-            self._con.execute("SET TimeZone = 'UTC'")
-            self._con.execute("SET enable_progress_bar = false")  # 1.5 draws one on stdout, into the data
+            self._con = connected()
+            self._con.execute(f"SET temp_directory = {literal(str(scratch))}")
+            if memory_limit is not None:
+                self._con.execute(f"SET memory_limit = {literal(memory_limit)}")
+            if threads is not None:
+                self._con.execute(f"SET threads = {threads}")
         self._objects = Objects(self._con, s3 or S3Options())
         _open.add(self)
 
@@ -88,19 +79,22 @@ class DuckDBEngine:
 
     def use_files(self, name: str, files: Sequence[str], contract: Contract, *, located: bool = False) -> None:
         if files:
-            with _translated(f"opening {name}"):
-                self._objects.attach(files)
             columns = [quoted(c.name) for c in contract.columns] + located * [
                 'filename AS "_file"',
                 'file_row_number AS "_row"',
             ]
-            options = "hive_partitioning = false" + located * ", filename = true, file_row_number = true"
-            source = f"SELECT {', '.join(columns)} FROM read_parquet([{listed(_middling_first(files))}], {options})"
+            source = self._source(
+                name, files, ", ".join(columns), located * ", filename = true, file_row_number = true"
+            )
         else:
             columns = [f"CAST(NULL AS {_TYPES[c.type]}) AS {quoted(c.name)}" for c in contract.columns]
             columns += located * ['CAST(NULL AS VARCHAR) AS "_file"', 'CAST(NULL AS BIGINT) AS "_row"']
             source = f"SELECT {', '.join(columns)} WHERE FALSE"
         self.define(name, source)
+
+    def open_files(self, name: str, files: Sequence[str]) -> None:
+        """Make `name` a relation over Parquet files with the columns that they were written with: it takes no contract to read them."""
+        self.define(name, self._source(name, files))
 
     def use_rows(self, name: str, rows: pa.Table | pa.RecordBatchReader) -> None:
         with _translated(f"opening {name}"):
@@ -221,6 +215,11 @@ class DuckDBEngine:
         self.interrupt()  # else closing waits for what workers of a query that was given up have begun
         self._con.close()
         _open.discard(self)
+
+    def _source(self, name: str, files: Sequence[str], columns: str = "*", options: str = "") -> str:
+        with _translated(f"opening {name}"):
+            self._objects.attach(files)
+        return f"SELECT {columns} FROM read_parquet([{listed(_middling_first(files))}], hive_partitioning = false{options})"
 
     def _run(self, sql: str, doing: str) -> None:
         with _translated(doing):

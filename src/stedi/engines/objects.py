@@ -8,7 +8,6 @@ opened. Writing: a file is written on this machine, and uploaded under its name 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from pathlib import Path
@@ -78,6 +77,8 @@ class Objects:
     def put_all(self, sources: Sequence[Path], to: Sequence[str]) -> None:
         """Move complete files, several at a time where they are uploaded."""
         if any(map(is_uri, to)):
+            from concurrent.futures import ThreadPoolExecutor
+
             with ThreadPoolExecutor(_AT_ONCE) as pool:
                 list(pool.map(self.put, sources, to))
         else:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 
+import msgspec
 import pyarrow as pa
 
 from stedi.config import Settings
@@ -64,7 +65,7 @@ def reach_rows(settings: Settings) -> pa.Table:
 def fingerprint(settings: Settings, key_id: str) -> str:
     """Digest of all that decides what the derived tables hold, but for the landing rows: a change means a full rebuild."""
     digest = hashlib.sha256()
-    digest.update(f"{settings.policy} {settings.devices.model_dump_json()} {key_id}".encode())
+    digest.update(f"{settings.policy} {msgspec.json.encode(settings.devices).decode()} {key_id}".encode())
     for path in sorted(zones_folder().rglob("*.*")):
         if path.suffix in (".sql", ".yaml"):
             digest.update(path.name.encode() + b"\0" + path.read_bytes())

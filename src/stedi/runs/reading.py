@@ -55,8 +55,11 @@ def open_engine(
     with tempfile.TemporaryDirectory(prefix="stedi-") as scratch:
         engine = start_reader(settings, Path(scratch))
         try:
-            for name in names:  # a run of an older program knows fewer tables
-                engine.use_files(name, files.get(name, []), contracts(run.policy)[name])
+            for name in names:
+                if paths := files.get(name):
+                    engine.open_files(name, paths)
+                else:  # a run of an older program knows fewer tables
+                    engine.use_files(name, [], contracts(run.policy)[name])
             yield engine, run, [path for name in names for path in files.get(name, [])]
         finally:
             engine.close()
