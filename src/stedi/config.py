@@ -22,8 +22,8 @@ from stedi.secret import SecretKey
 FILE_NAME = "stedi.toml"
 EngineName = Literal["duckdb", "spark"]
 _Bucket = Annotated[str, Meta(pattern=r"^s3://.+")]
-_Memory = Annotated[str, Meta(pattern=r"^[0-9.]+ ?[KMGT]i?B\Z")]
-_Positive = Annotated[int, Meta(ge=1)]
+_Memory = Annotated[str, Meta(pattern=r"^[0-9]+(\.[0-9]+)? ?[KMGT]i?B\Z")]
+_Threads = Annotated[int, Meta(ge=1, le=1024)]  # DuckDB starts as many as it is told
 
 
 class DeviceSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -136,7 +136,7 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     memory_limit: Annotated[
         _Memory | None, 'Memory that the engine may use, such as "1GB"; it spills to disk beyond.'
     ] = None
-    threads: Annotated[_Positive | None, "Threads that the engine may use; all cores by default."] = None
+    threads: Annotated[_Threads | None, "Threads that the engine may use; all cores by default."] = None
     devices: Annotated[DeviceSettings, "Thresholds of the device evidence."] = DeviceSettings()
 
     maintenance: Annotated[MaintenanceSettings, "Upkeep of files and earlier runs."] = MaintenanceSettings()
