@@ -1,4 +1,4 @@
-"""How DuckDB is connected to: at once, or ahead in another thread."""
+"""How DuckDB is imported and connected to: at once, or ahead in another thread."""
 
 from __future__ import annotations
 
@@ -7,8 +7,10 @@ from threading import Thread
 
 from stedi import signals
 
-with signals.held():  # as in `stedi.engines.duckdb`
+with signals.held():  # an exception in the midst of it makes DuckDB abort the process
     import duckdb
+
+__all__ = ["connect_ahead", "connected", "duckdb"]
 
 _OPTIONS: dict[str, str | bool | int | float | list[str]] = {
     "autoinstall_known_extensions": False,

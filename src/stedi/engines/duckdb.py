@@ -14,17 +14,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from weakref import WeakSet
 
-from stedi import signals
 from stedi.aws import S3Options
 from stedi.engines import user_sql
-from stedi.engines.connect import connected
+from stedi.engines.connect import connected, duckdb
 from stedi.engines.objects import Objects
 from stedi.engines.sql import listed, literal, quoted
 from stedi.errors import DataError, EngineError, StediError, StorageError
 from stedi.places import is_uri
-
-with signals.held():  # an exception in the midst of it makes DuckDB abort the process
-    import duckdb
 
 if TYPE_CHECKING:
     import pyarrow as pa

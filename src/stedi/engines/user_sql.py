@@ -10,12 +10,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from stedi import signals
+from stedi.engines.connect import duckdb
 from stedi.engines.sql import literal
 from stedi.errors import QueryError, StediError, StorageError
-
-with signals.held():  # as in `stedi.engines.duckdb`
-    import duckdb
 
 if TYPE_CHECKING:
     import pyarrow as pa
