@@ -137,8 +137,12 @@ def about(found: Sequence[Round]) -> str:
     busy = (
         f" The machine had other work besides (load average up to {load:.1f})." if load > 2 * machine["cores"] else ""
     )
+    limits: dict[str, list[str]] = {}
+    for size, mine in by_size(found).items():
+        limits.setdefault(" or ".join(sorted({one["memoryLimit"] for one in mine})), []).append(_title(size))
+    limit = ", ".join(kept if len(limits) == 1 else f"{kept} for {' and '.join(of)}" for kept, of in limits.items())
     return (
-        f"Measured on {machine['cores']} cores, Python {machine['python']}, {used}; `memory_limit` {last['memoryLimit']};"
+        f"Measured on {machine['cores']} cores, Python {machine['python']}, {used}; `memory_limit` {limit};"
         f" rounds of each size: {times}.{busy}"
     )
 
