@@ -45,7 +45,7 @@ def opened_as_of(folder: str | None, as_of: int | None) -> Lakehouse:
 
 def opened_to_query(folder: str | None, as_of: int | None) -> Lakehouse:
     """The same for commands that will ask the engine: it connects while the rest is imported."""
-    do_without_numpy()
+    do_without_numpy()  # before DuckDB is imported, too
     from stedi.engines.connect import connect_ahead
 
     connect_ahead()
