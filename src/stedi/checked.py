@@ -12,8 +12,8 @@ from msgspec.structs import asdict
 from stedi.errors import ConfigError
 
 _Settings = TypeVar("_Settings", bound=msgspec.Struct)
-#: As msgspec says it: the problem, and where it is.
-_ERROR = re.compile(r"(.*?)(?: - at `\$(.*)`)?", re.DOTALL)
+#: As msgspec says it: what is wrong, and where it is.
+_AT = " - at `$"
 _UNKNOWN = re.compile(r"Object contains unknown field `(.+)`", re.DOTALL)
 _NO_CHOICE = "Invalid enum value"
 
@@ -39,14 +39,18 @@ def checked(values: object, kind: type[_Settings], where: str | None, name: str 
 
 
 def _explained(error: str, kind: type[msgspec.Struct], where: str | None, name: str) -> ConfigError:
-    parts = _ERROR.fullmatch(error)
-    problem, path = (parts[1], parts[2] or "") if parts else (error, "")
+    problem, _, path = error.partition(_AT)
+    path = path.removesuffix("`")
     told = problem[0].lower() + problem[1:]
     if unknown := _UNKNOWN.fullmatch(problem):
         path, told = f"{path}.{unknown[1]}", "there is no such setting"
     elif problem.startswith(_NO_CHOICE):
         told = "choose one of " + ", ".join(_choices(kind, path))
-    setting = (name + path).strip(".")
+    return refused((name + path).strip("."), told, where)
+
+
+def refused(setting: str, told: str, where: str | None) -> ConfigError:
+    """The error for a setting that may not be; without its name where several do not fit together."""
     return ConfigError(
         f"setting {setting}: {told}" if setting else told,
         where=where,

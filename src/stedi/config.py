@@ -198,7 +198,7 @@ def load_settings(overrides: dict[str, Any] | None = None, folder: Path | None =
     values.update({name: value for name, value in (overrides or {}).items() if value is not None})
     told = str(file) if file.is_file() else None
     s3 = checked(values.get("s3", {}), S3Settings, told, "s3")
-    return checked(with_places({**values, "s3": s3}, told), Settings, told)
+    return checked(with_places(values, s3.options(), told), Settings, told)
 
 
 def override_maintenance(settings: Settings, **values: int | None) -> Settings:

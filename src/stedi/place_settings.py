@@ -10,7 +10,7 @@ from msgspec import Meta, Struct
 from msgspec.structs import asdict
 
 from stedi.aws import S3Options
-from stedi.errors import ConfigError
+from stedi.checked import refused
 from stedi.places import Place, is_remote, place
 from stedi.secret import SCHEME as SECRET
 
@@ -45,20 +45,17 @@ class S3Settings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
         return S3Options(**asdict(self))
 
 
-def with_places(values: dict[str, Any], where: str | None) -> dict[str, Any]:
-    """Settings with their places made, by how `s3` says that S3 is reached; `where` is the file that they may come from.
+def with_places(values: dict[str, Any], options: S3Options, where: str | None) -> dict[str, Any]:
+    """Settings with their places made; `where` is the file that they may come from.
 
     Raises:
         ConfigError: one is no path, or names no bucket.
     """
-    options = values["s3"].options()
     made = dict(values)
     for name in (name for name in PLACES if name in values):
         value = values[name]
         if not isinstance(value, str | os.PathLike) and not is_remote(value):
-            raise ConfigError(
-                f"setting {name}: expected a path", where=where, hint="docs/reference/settings.md lists all settings"
-            )
+            raise refused(name, "expected a path", where)
         made[name] = _placed(name, value, options)
     return made
 

@@ -48,6 +48,10 @@ def test_what_only_lists_imports_no_engine_and_no_catalog(small_lake: Path, comm
     assert imported(command, "--lakehouse", str(small_lake)) & HEAVY <= {"yaml"}
 
 
+def test_a_table_is_described_without_an_engine(small_lake: Path) -> None:
+    assert imported("show", "runs", "--rows", "0", "--lakehouse", str(small_lake)) & HEAVY <= {"yaml"}
+
+
 def test_reading_rows_imports_no_catalog(small_lake: Path) -> None:
     assert (
         imported("query", "FROM runs", "--lakehouse", str(small_lake))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from stedi.cli.options import AsJson, AsOf, LakehouseDir, ShowPersonal, examples, opened, opened_to_query
+from stedi.cli.options import AsJson, AsOf, LakehouseDir, ShowPersonal, examples, opened, opened_as_of
 from stedi.cli.output import MASK, Grid, counted, emit, iso, iso_of_ms, note, when
 from stedi.cli.progress import progress
 from stedi.cli.run import Landing, PolicyOption, tell_erasure
@@ -159,7 +159,7 @@ def explain(
     Somebody nobody knows is an answer, not an error. An email typed here stays in the history of the shell; with `-` it does not. The
     answer does not repeat it, and names nobody else; --show-personal shows the serial numbers of the devices.
     """
-    lake = opened_to_query(lakehouse, as_of)
+    lake = opened_as_of(lakehouse, as_of)
     found = lake.explain_consent(_asked(email))
     facts = {"lakehouse": str(lake.folder), **_facts(found, show_personal=show_personal)}
     emit(facts, *_text(found, facts), as_json=as_json)

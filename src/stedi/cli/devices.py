@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from stedi.cli.options import AsJson, AsOf, LakehouseDir, ShowPersonal, examples, opened_to_query
+from stedi.cli.options import AsJson, AsOf, LakehouseDir, ShowPersonal, examples, opened_as_of
 from stedi.cli.output import Grid, counted, emit, iso_of_ms, masked, note
 
 if TYPE_CHECKING:
@@ -80,7 +80,7 @@ def devices(
     M: instants that device and customer both reported. D and A: instants of the device, and of the customer. J = M / (D + A - M).
     Readings of these sessions stay out of the trusted and curated zones.
     """
-    lake = opened_to_query(lakehouse, as_of)
+    lake = opened_as_of(lakehouse, as_of)
     counts = _counts(lake)
     sessions = [_session(row, show_personal=show_personal) for row in _found(lake, limit, all_sessions=all_sessions)]
     facts = {"lakehouse": str(lake.folder), **counts, "masked": not show_personal, "sessions": sessions}

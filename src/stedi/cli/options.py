@@ -36,20 +36,18 @@ def opened(folder: str | None) -> Lakehouse:
     return open_lakehouse(folder)
 
 
-def opened_as_of(folder: str | None, as_of: int | None) -> Lakehouse:
-    """The lakehouse in `folder` as of a run, or of the last one. For commands that read tables and nothing else, which need no NumPy."""
+def opened_as_of(folder: str | None, as_of: int | None, *, asks_engine: bool = True) -> Lakehouse:
+    """The lakehouse in `folder` as of a run, or of the last one. For commands that read tables and nothing else, which need no NumPy.
+
+    An engine that will be asked connects while the rest is imported.
+    """
     do_without_numpy()
+    if asks_engine:
+        from stedi.engines.connect import connect_ahead
+
+        connect_ahead()
     lake = opened(folder)
     return lake if as_of is None else lake.as_of(as_of)
-
-
-def opened_to_query(folder: str | None, as_of: int | None) -> Lakehouse:
-    """The same for commands that will ask the engine: it connects while the rest is imported."""
-    do_without_numpy()  # before DuckDB is imported, too
-    from stedi.engines.connect import connect_ahead
-
-    connect_ahead()
-    return opened_as_of(folder, as_of)
 
 
 def examples(*lines: str) -> str:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from stedi.cli.options import AsJson, AsOf, LakehouseDir, examples, opened_to_query
+from stedi.cli.options import AsJson, AsOf, LakehouseDir, examples, opened_as_of
 from stedi.cli.output import Grid, count, counted, emit, note
 from stedi.errors import NotFoundError
 from stedi.places import is_uri
@@ -79,7 +79,7 @@ def quarantine(
 
 def list_groups(as_of: AsOf = None, lakehouse: LakehouseDir = None, as_json: AsJson = False) -> None:
     """Count the quarantined records by landing file and reason."""
-    lake = opened_to_query(lakehouse, as_of)
+    lake = opened_as_of(lakehouse, as_of)
     groups = _rows(
         lake,
         'SELECT "_source_file" AS file, feed, reason, count(*) AS records, min("_source_line") AS "firstLine"'
@@ -108,7 +108,7 @@ def show_records(
     as_json: AsJson = False,
 ) -> None:
     """List quarantined records with file, line and reason; with --raw their text as it arrived."""
-    lake = opened_to_query(lakehouse, as_of)
+    lake = opened_as_of(lakehouse, as_of)
     where = _where(file, line)
     records = _rows(lake, f"SELECT count(*) AS n FROM quarantine WHERE {where}")[0]["n"]
     if file and not records:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, BinaryIO, Literal
 import typer
 
 from stedi import formats
-from stedi.cli.options import AsJson, AsOf, LakehouseDir, examples, opened_to_query
+from stedi.cli.options import AsJson, AsOf, LakehouseDir, examples, opened_as_of
 from stedi.cli.output import Grid, counted, emit, note
 from stedi.errors import ConfigError
 
@@ -91,7 +91,7 @@ def query(
         raise typer.BadParameter(
             "--as-of reads the lakehouse itself; in Athena write FOR VERSION AS OF and the snapshot of `stedi runs`"
         )
-    lake = opened_to_query(lakehouse, as_of)
+    lake = opened_as_of(lakehouse, as_of, asks_engine=on == "duckdb")
     text = sys.stdin.read() if sql == "-" else sql
     rows = lake.query(text) if on == "duckdb" else _in_athena(lake, text)
     if chosen == "table":

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from stedi.cli.options import AsJson, AsOf, LakehouseDir, ShowPersonal, examples, opened_to_query
+from stedi.cli.options import AsJson, AsOf, LakehouseDir, ShowPersonal, examples, opened_as_of
 from stedi.cli.output import Grid, emit, masked
 from stedi.formats import python_columns
 
@@ -58,7 +58,7 @@ def show(
     as_json: AsJson = False,
 ) -> None:
     """Say what a table holds: its purpose, grain, columns and rules, and a sample in which personal values are masked."""
-    lake = opened_to_query(lakehouse, as_of)
+    lake = opened_as_of(lakehouse, as_of, asks_engine=rows > 0)
     contract = lake.contract(table)
     sample = _sample(lake, contract, rows) if rows else []
     if not show_personal:

@@ -31,7 +31,7 @@ def register(app: typer.Typer) -> None:
 
 def tables(lakehouse: LakehouseDir = None, as_of: AsOf = None, as_json: AsJson = False) -> None:
     """List the tables with their zone, rows and Iceberg snapshot, as of the last completed run."""
-    lake = opened_as_of(lakehouse, as_of)
+    lake = opened_as_of(lakehouse, as_of, asks_engine=False)
     found = lake.tables()
     facts = {
         "lakehouse": str(lake.folder),

@@ -77,7 +77,7 @@ class Objects:
     def put_all(self, sources: Sequence[Path], to: Sequence[str]) -> None:
         """Move complete files, several at a time where they are uploaded."""
         if any(map(is_uri, to)):
-            from concurrent.futures import ThreadPoolExecutor
+            from concurrent.futures import ThreadPoolExecutor  # a query does without
 
             with ThreadPoolExecutor(_AT_ONCE) as pool:
                 list(pool.map(self.put, sources, to))
